@@ -1,0 +1,1 @@
+"""Tables, every query, sessions and migrations. Imports providers' values and nothing above."""

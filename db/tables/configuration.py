@@ -1,0 +1,75 @@
+"""What operators configure: services, environments, groups, infrastructures, pipelines."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from db.columns import UtcDateTime, new_id, now, text_enum
+from db.statuses import EnvironmentType
+from providers.values import DeploymentType
+
+
+class Service(SQLModel, table=True):
+    """A deployable thing with one deployment type. `definition` is its parsed YAML document."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    identifier: str = Field(unique=True)
+    name: str = Field(index=True)
+    description: str | None = None
+    tags: dict[str, str] = Field(default_factory=dict, sa_type=sa.JSON)
+    deployment_type: DeploymentType = Field(sa_type=text_enum(DeploymentType))
+    definition: dict[str, Any] = Field(sa_type=sa.JSON)
+    last_deployed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class Environment(SQLModel, table=True):
+    """Where services run. `definition` is its parsed YAML document."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    identifier: str = Field(unique=True)
+    name: str
+    type: EnvironmentType = Field(sa_type=text_enum(EnvironmentType))
+    definition: dict[str, Any] = Field(sa_type=sa.JSON)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class EnvironmentGroup(SQLModel, table=True):
+    id: str = Field(default_factory=new_id, primary_key=True)
+    identifier: str = Field(unique=True)
+    name: str
+
+
+class EnvironmentGroupMember(SQLModel, table=True):
+    group_id: str = Field(primary_key=True, foreign_key="environmentgroup.id")
+    environment_id: str = Field(primary_key=True, foreign_key="environment.id", index=True)
+    position: int
+
+
+class Infrastructure(SQLModel, table=True):
+    """One concrete place in an environment. `spec` is the YAML block, its expressions not yet resolved."""
+
+    __table_args__ = (sa.UniqueConstraint("environment_id", "identifier"),)
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    identifier: str
+    name: str
+    environment_id: str = Field(foreign_key="environment.id")
+    deployment_type: DeploymentType = Field(sa_type=text_enum(DeploymentType))
+    spec: dict[str, Any] = Field(sa_type=sa.JSON)
+
+
+class Pipeline(SQLModel, table=True):
+    """A pipeline as it is now; executions own frozen copies. `last_sequence` counts its executions."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    identifier: str = Field(unique=True)
+    name: str
+    yaml: str
+    last_sequence: int = 0
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

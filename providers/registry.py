@@ -1,0 +1,36 @@
+"""All platforms, one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from providers.connectors import Connectors
+from providers.interface import Provider
+from providers.kubernetes import KubernetesProvider
+from providers.values import DeploymentType
+
+AnyProvider = Provider[Any, Any]
+
+_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (KubernetesProvider,)
+
+
+class Registry:
+    """The providers of this process, by deployment type."""
+
+    def __init__(self, connectors: Connectors) -> None:
+        self.connectors = connectors
+        self._providers: Mapping[DeploymentType, AnyProvider] = {
+            provider.deployment_type: provider for provider in (make(connectors) for make in _PROVIDERS)
+        }
+
+    def __iter__(self) -> Iterator[AnyProvider]:
+        return iter(self._providers.values())
+
+    def find(self, deployment_type: DeploymentType) -> AnyProvider | None:
+        """The provider of that type; None for one that Unship shows but cannot act on."""
+        return self._providers.get(deployment_type)
+
+    async def close(self) -> None:
+        for provider in self:
+            await provider.close()
