@@ -1,0 +1,17 @@
+"""Configuration documents: typed, frozen models of the YAML and the loader that reads them. Pure."""
+
+from pipelines.documents.configuration import Configuration, Loaded
+from pipelines.documents.loader import load_configuration, parse_pipeline
+from pipelines.documents.pipeline import Pipeline
+from pipelines.documents.vocabulary import DeploymentWords, KnownReferences, Vocabulary
+
+__all__ = [
+    "Configuration",
+    "DeploymentWords",
+    "KnownReferences",
+    "Loaded",
+    "Pipeline",
+    "Vocabulary",
+    "load_configuration",
+    "parse_pipeline",
+]

@@ -1,0 +1,92 @@
+"""What all document models share: strictness, and the scalar types of the YAML. Imports nothing of the project."""
+
+import re
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+JsonObject = dict[str, JsonValue]
+
+EXPRESSION_MARK = "<+"
+_MAX_SECONDS = 30 * 86_400
+_DURATION = re.compile(r"(?:(\d{1,6})w)?(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", re.ASCII)
+_UNIT_SECONDS = (604_800, 86_400, 3_600, 60, 1)
+
+
+class Model(BaseModel):
+    """A part of a document: frozen, camelCase in YAML, unknown keys refused."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False, validate_by_alias=True
+    )
+
+
+def has_expression(value: object) -> bool:
+    """Whether the value is text with a `<+ >` in it, known only when the pipeline runs."""
+    return isinstance(value, str) and EXPRESSION_MARK in value
+
+
+def _seconds(value: object) -> int:
+    if isinstance(value, int):
+        return value
+    found = _DURATION.fullmatch(re.sub(r"\s+", "", value)) if isinstance(value, str) and len(value) < 64 else None
+    if found is None or not any(found.groups()):
+        raise PydanticCustomError("duration", "not a duration; write it like 30s, 10m or 1h30m")
+    total = sum(int(count or 0) * unit for count, unit in zip(found.groups(), _UNIT_SECONDS, strict=True))
+    if not 1 <= total <= _MAX_SECONDS:
+        raise PydanticCustomError("duration", "a duration is between 1s and 30d")
+    return total
+
+
+def _seconds_or_text(value: object) -> object:
+    return value if has_expression(value) else _seconds(value)
+
+
+def _integer_or_text(value: object) -> object:
+    if has_expression(value) or not isinstance(value, str):
+        return value
+    if re.fullmatch(r"[+-]?\d{1,18}", value, re.ASCII) is None:
+        raise PydanticCustomError("int_parsing", "not a whole number, and not an expression")
+    return int(value)
+
+
+def _boolean_or_text(value: object) -> object:
+    if has_expression(value) or not isinstance(value, str):
+        return value
+    if value.lower() not in _BOOLEANS:
+        raise PydanticCustomError("bool_parsing", "not true or false, and not an expression")
+    return _BOOLEANS[value.lower()]
+
+
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$-]{0,127}$")]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.$-]{0,127}$")]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Word = Annotated[str, Field(min_length=1, max_length=128)]
+Description = Annotated[str, Field(max_length=10_000)]
+Reference = Annotated[str, Field(min_length=1, max_length=1_024)]
+Text = Annotated[str, Field(max_length=65_536)]
+Content = Annotated[str, Field(max_length=1_048_576)]
+Duration = Annotated[int, BeforeValidator(_seconds)]
+DurationOrExpression = Annotated[int | str, BeforeValidator(_seconds_or_text)]
+IntOrExpression = Annotated[int | str, BeforeValidator(_integer_or_text)]
+BoolOrExpression = Annotated[bool | str, BeforeValidator(_boolean_or_text)]
+
+
+def _few(tags: dict[str, str]) -> dict[str, str]:
+    if len(tags) > 64:
+        raise PydanticCustomError("too_many_tags", "at most 64 tags")
+    return tags
+
+
+Tags = Annotated[dict[Word, Annotated[str, Field(max_length=256)]], AfterValidator(_few)]
+
+
+class Organised(Model):
+    """Keys that files written for the reference carry and that mean nothing here; accepted, not used."""
+
+    org_identifier: str | None = None
+    project_identifier: str | None = None

@@ -1,0 +1,143 @@
+"""Configuration text in; checked models out, or every problem at once.
+
+Pure. Imports the YAML guard, the models and their checks.
+"""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from pipelines.documents.checks import check_expressions, check_infrastructure, check_pipeline, check_service
+from pipelines.documents.configuration import KINDS, AnyDocument, Configuration, Loaded
+from pipelines.documents.environment import Environment, EnvironmentGroup, InfrastructureDefinition
+from pipelines.documents.pipeline import Pipeline
+from pipelines.documents.reading import ProblemSink, json_of, validated
+from pipelines.documents.references import check_references, names_of, text_at
+from pipelines.documents.service import Service
+from pipelines.documents.vocabulary import KnownReferences, Vocabulary
+from pipelines.problems import ConfigurationProblems, Problem, ProblemCode, shown, suggestion
+from pipelines.yaml_guard import read_documents
+from pipelines.yaml_nodes import Document, MappingNode
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def load_configuration(text: str | bytes, vocabulary: Vocabulary, known: KnownReferences) -> Configuration:
+    """Load one input of one or several documents, in any order.
+
+    Raises ConfigurationProblems with everything found wrong; then nothing of the input may be used.
+    """
+    parts = _read(text)
+    names = names_of([(part.kind, part.sink.document) for part in parts], known)
+    for part in parts:
+        check_expressions(part.sink, vocabulary)
+        part.model = validated(KINDS[part.kind], json_of(part.body), (part.kind,), part.sink, rendered=True)
+        _check(part.model, vocabulary, part.sink)
+        if part.model is not None:
+            check_references(part.model, names, vocabulary, part.sink)
+    _check_duplicates(parts)
+    problems = [problem for part in parts for problem in part.sink.problems]
+    if problems:
+        raise ConfigurationProblems(problems)
+    return Configuration(
+        services=_of(parts, Service),
+        environments=_of(parts, Environment),
+        groups=_of(parts, EnvironmentGroup),
+        infrastructures=_of(parts, InfrastructureDefinition),
+        pipelines=_of(parts, Pipeline),
+    )
+
+
+def parse_pipeline(yaml_text: str) -> Pipeline:
+    """One pipeline document, read back without checking references or step types; for frozen YAML.
+
+    Raises ConfigurationProblems.
+    """
+    parts = _read(yaml_text)
+    first = parts[0]
+    if len(parts) != 1 or first.kind != "pipeline":
+        first.sink.add(ProblemCode.INVALID_VALUE, "expected exactly one document, with the key pipeline", ())
+        raise ConfigurationProblems(first.sink.problems)
+    model = validated(Pipeline, json_of(first.body), ("pipeline",), first.sink, rendered=True)
+    if model is None:
+        raise ConfigurationProblems(first.sink.problems)
+    return model
+
+
+@dataclass(slots=True)
+class _Part:
+    """A document on its way from tree to model."""
+
+    kind: str
+    body: MappingNode
+    sink: ProblemSink
+    model: AnyDocument | None = None
+
+
+def _read(text: str | bytes) -> list[_Part]:
+    reading = read_documents(text)
+    if reading.problems:
+        raise ConfigurationProblems(reading.problems)
+    if not reading.documents:
+        message = f"the input holds no document; write one of {', '.join(KINDS)}"
+        raise ConfigurationProblems([Problem(ProblemCode.EMPTY, message, 1, 1, 1)])
+    sinks = [ProblemSink(document) for document in reading.documents]
+    parts = [_part(document, sink) for document, sink in zip(reading.documents, sinks, strict=True)]
+    problems = [problem for sink in sinks for problem in sink.problems]
+    if problems:
+        raise ConfigurationProblems(problems)
+    return [part for part in parts if part is not None]
+
+
+def _part(document: Document, sink: ProblemSink) -> _Part | None:
+    listed = ", ".join(KINDS)
+    root = document.root
+    if not isinstance(root, MappingNode) or not root.entries:
+        sink.add(ProblemCode.WRONG_TYPE, f"a document is a mapping with one of the keys {listed}", ())
+        return None
+    unknown = [entry.key for entry in root.entries if entry.key not in KINDS]
+    for key in unknown:
+        sink.add(ProblemCode.UNKNOWN_KEY, f'unknown key "{shown(key)}"{suggestion(key, KINDS)}', (), at=(key,))
+    if unknown:
+        return None
+    first, *others = root.entries
+    if others:
+        message = f'a document holds one thing; move "{others[0].key}" below a line "---"'
+        sink.add(ProblemCode.INVALID_VALUE, message, (), at=(others[0].key,))
+        return None
+    if not isinstance(first.value, MappingNode):
+        sink.add(ProblemCode.WRONG_TYPE, "expected a mapping of keys to values", (first.key,))
+        return None
+    return _Part(first.key, first.value, sink)
+
+
+def _check(model: AnyDocument | None, vocabulary: Vocabulary, sink: ProblemSink) -> None:
+    if isinstance(model, Service):
+        check_service(model, vocabulary, sink)
+    elif isinstance(model, InfrastructureDefinition):
+        check_infrastructure(model, vocabulary, sink)
+    elif isinstance(model, Pipeline):
+        check_pipeline(model, vocabulary, sink)
+
+
+def _check_duplicates(parts: list[_Part]) -> None:
+    seen: dict[tuple[str, str, str], int] = {}
+    for part in parts:
+        root = part.sink.document.root
+        identifier = text_at(root, (part.kind, "identifier"))
+        environment = text_at(root, (part.kind, "environmentRef")) or ""
+        if identifier is None:
+            continue
+        first = seen.setdefault((part.kind, environment, identifier), part.sink.document.index)
+        if first != part.sink.document.index:
+            message = f'document {first} is a {part.kind} "{shown(identifier)}" already; rename or remove one'
+            part.sink.add(ProblemCode.DUPLICATE_IDENTIFIER, message, (part.kind, "identifier"))
+
+
+def _of(parts: list[_Part], kind: type[ModelT]) -> tuple[Loaded[ModelT], ...]:
+    return tuple(
+        Loaded(part.model, part.sink.document.index, part.sink.document.source)
+        for part in parts
+        if isinstance(part.model, kind)
+    )
