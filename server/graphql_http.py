@@ -1,0 +1,169 @@
+"""GraphQL over HTTP: POST and GET, media types, status codes, as the GraphQL-over-HTTP specification has them.
+
+Imports the other modules of this floor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+from strawberry.types.graphql import OperationType as Kind
+
+from server import json_codec
+from server.event_stream import EventStream
+from server.graphql_request import GraphQLRequest, MalformedRequest, code_of, parse_body, parse_query_string
+from server.graphql_service import (
+    QUERY_AND_MUTATION,
+    QUERY_ONLY,
+    Answer,
+    GraphQLService,
+    KindNotAllowed,
+    operation_kind,
+    refusal,
+)
+from server.media import MediaType, negotiate, prefers_html
+
+_BODY_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class GraphQLHttp:
+    """The ASGI application behind /graphql. `explorer` is the page for browsers; None switches it off."""
+
+    service: GraphQLService
+    max_body_bytes: int
+    draining: asyncio.Event
+    explorer: str | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._respond(request)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response | EventStream:
+        accept = _joined(request, "accept")
+        media_type = negotiate(accept)
+        try:
+            if request.method not in ("GET", "POST"):
+                raise MalformedRequest("Use POST or GET.", status=405, headers={"allow": "GET, POST"})
+            if self.explorer and request.method == "GET" and _wants_page(request, accept):
+                return HTMLResponse(self.explorer, headers=_PAGE_HEADERS)
+            if media_type is None:
+                raise MalformedRequest(_NOT_ACCEPTABLE, status=406)
+            if request.method == "GET":
+                return await self._get(parse_query_string(request.query_params), media_type)
+            return await self._post(parse_body(await self._body(request)), media_type)
+        except MalformedRequest as refused:
+            answer = refusal(refused.message, code_of(refused.status))
+            return _response(answer, media_type, refused.status, refused.headers)
+
+    async def _get(self, request: GraphQLRequest, media_type: MediaType) -> Response | EventStream:
+        if media_type is MediaType.EVENT_STREAM:
+            if operation_kind(request) is Kind.MUTATION:
+                raise _mutation_by_get()
+            return self._stream(request)
+        try:
+            answer = await self.service.execute(request, QUERY_ONLY)
+        except KindNotAllowed as error:
+            if error.kind is Kind.MUTATION:
+                raise _mutation_by_get() from error
+            answer = refusal(_SUBSCRIBE_ELSEWHERE, "SUBSCRIPTION_NEEDS_STREAM")
+        return _executed(answer, media_type)
+
+    async def _post(self, request: GraphQLRequest, media_type: MediaType) -> Response | EventStream:
+        if media_type is MediaType.EVENT_STREAM:
+            return self._stream(request)
+        try:
+            answer = await self.service.execute(request, QUERY_AND_MUTATION)
+        except KindNotAllowed:
+            answer = refusal(_SUBSCRIBE_ELSEWHERE, "SUBSCRIPTION_NEEDS_STREAM")
+        return _executed(answer, media_type)
+
+    def _stream(self, request: GraphQLRequest) -> EventStream:
+        return EventStream(self.service.stream(request), self.draining)
+
+    async def _body(self, request: Request) -> bytes:
+        _check_content(request)
+        declared = request.headers.get("content-length", "")
+        if declared.isdecimal() and int(declared[:18]) > self.max_body_bytes:
+            raise self._too_large()
+        body = bytearray()
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > self.max_body_bytes:
+                        raise self._too_large()
+        except TimeoutError as error:
+            raise MalformedRequest(
+                f"The request body did not arrive within {_BODY_SECONDS:.0f} seconds.",
+                status=408,
+                headers={"connection": "close"},
+            ) from error
+        return bytes(body)
+
+    def _too_large(self) -> MalformedRequest:
+        message = f"The request body is larger than {self.max_body_bytes} bytes."
+        return MalformedRequest(message, status=413, headers={"connection": "close"})
+
+
+_PAGE_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline';"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
+_NOT_ACCEPTABLE = "Accept names none of application/graphql-response+json, application/json, text/event-stream."
+_SUBSCRIBE_ELSEWHERE = (
+    "A subscription needs a stream: send `Accept: text/event-stream`, or use a WebSocket with the subprotocol"
+    " graphql-transport-ws."
+)
+
+
+def _wants_page(request: Request, accept: str | None) -> bool:
+    return "query" not in request.query_params and prefers_html(accept)
+
+
+def _joined(request: Request, header: str) -> str | None:
+    """A header that may come in several lines, as one."""
+    return ",".join(request.headers.getlist(header)) or None
+
+
+def _check_content(request: Request) -> None:
+    """JSON in UTF-8, not compressed; anything else is a 415."""
+    kind, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
+    charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
+    if kind != MediaType.JSON or charset not in ("utf-8", "utf8"):
+        raise MalformedRequest("Send `Content-Type: application/json` with a body in UTF-8.", status=415)
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise MalformedRequest("Send the body without Content-Encoding.", status=415)
+
+
+def _mutation_by_get() -> MalformedRequest:
+    return MalformedRequest("A mutation cannot be sent by GET; use POST.", status=405, headers={"allow": "POST"})
+
+
+def _executed(answer: Answer, media_type: MediaType) -> Response:
+    """application/json keeps 200 for every well-formed request; the newer type says by the status what failed."""
+    failed = not answer.executed and media_type is MediaType.GRAPHQL_RESPONSE
+    return _response(answer, media_type, 400 if failed else 200)
+
+
+def _response(
+    answer: Answer, media_type: MediaType | None, status: int, headers: Mapping[str, str] | None = None
+) -> Response:
+    shown = MediaType.GRAPHQL_RESPONSE if media_type is MediaType.GRAPHQL_RESPONSE else MediaType.JSON
+    return Response(
+        json_codec.encode(answer.body),
+        status_code=status,
+        headers={**(headers or {}), "cache-control": "no-store", "x-content-type-options": "nosniff"},
+        media_type=f"{shown}; charset=utf-8",
+    )

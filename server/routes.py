@@ -1,0 +1,37 @@
+"""What is served under /graphql. Imports the other modules of this floor."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from server.graphql_http import GraphQLHttp
+from server.graphql_service import GraphQLService
+from server.graphql_socket import GraphQLSockets
+from server.hosts import AllowedHosts, origin_pattern
+from server.settings import Settings
+
+
+def graphql_routes(
+    service: GraphQLService, settings: Settings, draining: asyncio.Event, explorer: str | None
+) -> list[BaseRoute]:
+    """POST, GET, Server-Sent Events and WebSocket on the same path, behind the list of allowed hosts."""
+    hosts = settings.callable_hosts
+    guard = [
+        Middleware(AllowedHosts, hosts=hosts),
+        Middleware(
+            CORSMiddleware,
+            allow_origin_regex=f"(?i:{origin_pattern(hosts)})",
+            allow_methods=("GET", "POST"),
+            allow_headers=("Accept", "Authorization", "Content-Type"),
+            max_age=3600,
+        ),
+    ]
+    http = GraphQLHttp(service, settings.max_body_bytes, draining, explorer)
+    return [
+        Route("/graphql", http, middleware=guard),
+        WebSocketRoute("/graphql", GraphQLSockets(service), middleware=guard),
+    ]

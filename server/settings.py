@@ -1,0 +1,163 @@
+"""What an operator can set, read from the environment with the prefix UNSHIP_. Imports only db."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.exc import ArgumentError
+
+from db.database import async_url
+
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names each variable, what is wrong and what to do."""
+
+
+class AuthMode(StrEnum):
+    """Who may call. OIDC is the name that a later version uses; this one refuses it."""
+
+    NONE = "none"
+    OIDC = "oidc"
+
+
+class Settings(BaseSettings):
+    """Every setting. Frozen; paths are made absolute; sizes in bytes, times as their names say."""
+
+    model_config = SettingsConfigDict(env_prefix="UNSHIP_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Field(
+        Path("data"),
+        description="Directory of the embedded database and of the engine's own; created with mode 0700",
+    )
+    database_url: str = Field(
+        "", description="`sqlite:///FILE` or `postgresql://...`; empty: `sqlite:///<data dir>/unship.db`"
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    connectors: Path | None = Field(
+        None, description="The connectors file: which platforms can be reached, and how"
+    )
+    auth: AuthMode = Field(
+        AuthMode.NONE,
+        description="`none`: everybody who reaches the port may do everything; loopback addresses only",
+    )
+    post_prod_rollback: bool = Field(False, description="The feature flag: without it every rollback is refused")
+    rollback_max_age_days: float = Field(
+        30, gt=0, allow_inf_nan=False, description="A deployment older than this is not rolled back"
+    )
+    instance_sync_seconds: float = Field(
+        600, ge=1, allow_inf_nan=False, description="How often the live instances are listed at the platforms"
+    )
+    allow_scripts: bool = Field(
+        False, description="Whether pipelines may carry ShellScript and Http steps, which run on this machine"
+    )
+    introspection: bool | None = Field(
+        None, description="Introspection and the explorer page at /graphql; unset: on with `UNSHIP_AUTH=none`"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Host names, comma-separated, under which the server may be called; unset: the loopback names",
+    )
+    max_body_bytes: int = Field(
+        2 * 1024 * 1024, ge=1024, description="Largest body of a request; configuration YAML of 1 MiB must fit"
+    )
+    shutdown_seconds: int = Field(
+        20, ge=1, le=600, description="How long requests under way may take after SIGTERM before they are cut"
+    )
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("data_dir", "connectors", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        try:
+            async_url(self.resolved_database_url)
+        except ArgumentError as error:
+            raise ValueError("UNSHIP_DATABASE_URL: this is not a database URL") from error
+        if self.auth is AuthMode.OIDC:
+            raise ValueError(
+                "UNSHIP_AUTH: oidc is not there yet; use UNSHIP_AUTH=none on a loopback address"
+                " and put a proxy that authenticates in front of it"
+            )
+        if not is_loopback(self.host):
+            raise ValueError(
+                f"UNSHIP_HOST: {self.host} can be reached from other machines, but UNSHIP_AUTH=none lets everybody"
+                " do everything; listen on 127.0.0.1 and put a proxy that authenticates in front of it"
+            )
+        return self
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'unship.db'}"
+
+    @property
+    def shows_introspection(self) -> bool:
+        return self.auth is AuthMode.NONE if self.introspection is None else self.introspection
+
+    @property
+    def callable_hosts(self) -> tuple[str, ...]:
+        """The names, without ports, that a Host or Origin header may carry."""
+        return self.allowed_hosts or tuple(dict.fromkeys((*LOOPBACK_HOSTS, self.host)))
+
+    def prepare_files(self) -> None:
+        """Make the data directory (0700), and let every file that this process creates be its owner's alone."""
+        os.umask(0o077)
+        try:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name in self.data_dir.glob("*.db*"):
+                name.chmod(0o600)
+        except OSError as error:
+            raise SettingsError(f"UNSHIP_DATA_DIR: {self.data_dir} cannot be used: {error.strerror}") from error
+        if not os.access(self.data_dir, os.W_OK | os.X_OK):
+            raise SettingsError(f"UNSHIP_DATA_DIR: {self.data_dir} is not writable")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def load_settings(**overrides: object) -> Settings:
+    """The settings of the environment; `overrides` win. SettingsError lists everything that is wrong at once."""
+    try:
+        return Settings.model_validate(overrides)
+    except ValidationError as error:
+        raise SettingsError(
+            "\n".join(_complaint(entry["loc"], entry["msg"]) for entry in error.errors())
+        ) from error
+
+
+def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables that look like settings but are none: most likely misspelt."""
+    known = {f"UNSHIP_{name.upper()}" for name in Settings.model_fields}
+    return tuple(sorted(name for name in environment if name.startswith("UNSHIP_") and name not in known))
+
+
+def _complaint(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    if not location:
+        return text
+    return f"UNSHIP_{str(location[0]).upper()}: {text}"
