@@ -1,11 +1,11 @@
-"""The application database: one async engine, read and write transactions, one code path for SQLite and Postgres."""
+"""The application database: one async engine, read and write transactions, one path for SQLite and Postgres."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -23,13 +23,11 @@ def async_url(url: str) -> str:
     }
     driver = drivers.get(parsed.drivername.split("+")[0])
     if driver is None:
-        raise ValueError(
-            f'UNSHIP_DATABASE_URL: "{parsed.drivername}" is not supported; use sqlite or postgresql'
-        )
+        raise ValueError(f'UNSHIP_DATABASE_URL: "{parsed.drivername}" is not supported; use sqlite or postgresql')
     return parsed.set(drivername=driver).render_as_string(hide_password=False)
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def prepare_sqlite(connection: Any, _record: object) -> None:
     """Durable, concurrent SQLite: acknowledged writes survive a power cut, readers never wait for writers."""
     connection.isolation_level = "IMMEDIATE"
     cursor = connection.cursor()
@@ -50,9 +48,12 @@ class Database:
         self.is_sqlite = self.url.startswith("sqlite")
         pool: dict[str, Any] = {"pool_size": 20, "max_overflow": 10, "pool_timeout": 10}
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **pool)
+        self.isolation: Literal["SERIALIZABLE", "READ COMMITTED"] = (
+            "SERIALIZABLE" if self.is_sqlite else "READ COMMITTED"
+        )
         self._turn = asyncio.Lock()
         if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "connect", prepare_sqlite)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:

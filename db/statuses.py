@@ -77,9 +77,9 @@ LEGAL_EXECUTION: dict[ExecutionStatus, tuple[ExecutionStatus, ...]] = {
     _E.QUEUED: (),
     _E.RUNNING: (_E.QUEUED, _E.VERIFYING),
     _E.VERIFYING: (_E.RUNNING,),
-    _E.SUCCEEDED: _STARTED,
-    _E.SUCCEEDED_WITH_IGNORED_FAILURES: _STARTED,
-    _E.COMPLETED_WITH_DRIFT: _STARTED,
+    _E.SUCCEEDED: (*_STARTED, _E.ABORTING),
+    _E.SUCCEEDED_WITH_IGNORED_FAILURES: (*_STARTED, _E.ABORTING),
+    _E.COMPLETED_WITH_DRIFT: (*_STARTED, _E.ABORTING),
     _E.FAILED: (_E.QUEUED, *_STARTED, _E.ABORTING),
     _E.ABORTING: (_E.QUEUED, *_STARTED),
     _E.ABORTED: (_E.ABORTING,),
@@ -118,4 +118,11 @@ FINISHED_STAGES = frozenset(StageStatus) - {_S.PENDING, _S.RUNNING, _S.VERIFYING
 FINISHED_STEPS = frozenset(StepStatus) - {_T.PENDING, _T.RUNNING}
 
 # A stage of a rollback in one of these holds, or has used up, the one undo of its original stage.
-UNDO_CLAIMED = (_S.PENDING, _S.RUNNING, _S.VERIFYING, _S.SUCCEEDED)
+UNDO_CLAIMED = (
+    _S.PENDING,
+    _S.RUNNING,
+    _S.VERIFYING,
+    _S.SUCCEEDED,
+    _S.SUCCEEDED_WITH_IGNORED_FAILURES,
+    _S.SKIPPED,
+)

@@ -5,6 +5,7 @@ It comes from the operator's file system only, never from the API.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +26,16 @@ class _Connector(BaseModel):
     spec: dict[str, Any]
 
 
+class _Secret(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    identifier: str = Field(min_length=1, max_length=128)
+    ref: str = Field(pattern=r"^(env|file):.+$")
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     connectors: list[_Connector]
+    secrets: list[_Secret] = []
 
 
 @dataclass(frozen=True)
@@ -42,9 +50,11 @@ class Connector:
 
 @dataclass(frozen=True)
 class Connectors:
-    """All connectors of the file, by identifier."""
+    """All connectors of the file, by identifier, and the references to the secrets that pipelines may use."""
 
     by_identifier: Mapping[str, Connector] = field(default_factory=dict[str, Connector])
+    secret_references: Mapping[str, str] = field(default_factory=dict[str, str])
+    directory: Path = Path()
 
     def identifiers(self) -> frozenset[str]:
         return frozenset(self.by_identifier)
@@ -60,6 +70,26 @@ class Connectors:
                 f'Connector "{identifier}" is of type {connector.type}, but {connector_type} is needed.'
             )
         return connector
+
+    def secret(self, identifier: str) -> str:
+        """The value of a pipeline's secret, read now; ConnectorsError names what is missing, never a value."""
+        reference = self.secret_references.get(identifier)
+        if reference is None:
+            raise ConnectorsError(f'There is no secret "{identifier}" in the connectors file.')
+        return resolve_reference(reference, self.directory)
+
+
+def resolve_reference(reference: str, directory: Path) -> str:
+    """The secret behind `env:NAME` or `file:PATH` (relative to `directory`); ConnectorsError where it is absent."""
+    kind, _, name = reference.partition(":")
+    if kind == "env" and name in os.environ:
+        return os.environ[name]
+    if kind == "file":
+        try:
+            return (directory / name).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            raise ConnectorsError(f"The secret {reference} cannot be read: {error.strerror}.") from error
+    raise ConnectorsError(f"The secret {reference} is not set; use env:NAME or file:PATH.")
 
 
 def load_connectors(path: Path | None) -> Connectors:
@@ -78,4 +108,5 @@ def load_connectors(path: Path | None) -> Connectors:
         by_identifier[entry.identifier] = Connector(
             entry.identifier, entry.type, entry.spec, path.resolve().parent
         )
-    return Connectors(by_identifier)
+    references = {secret.identifier: secret.ref for secret in document.secrets}
+    return Connectors(by_identifier, references, path.resolve().parent)

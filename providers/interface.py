@@ -97,9 +97,7 @@ class Provider(Protocol[TargetT, SnapshotT]):
         """Do a forward step and wait until the platform has finished it. `step` is the step type's spec."""
         ...
 
-    async def roll_back(
-        self, target: TargetT, snapshot: SnapshotT, step: BaseModel, attempt: Attempt
-    ) -> Outcome:
+    async def roll_back(self, target: TargetT, snapshot: SnapshotT, step: BaseModel, attempt: Attempt) -> Outcome:
         """Bring the target back to `snapshot` and wait until it is there; SKIPPED if it already is.
 
         With a snapshot that did not exist (a first deployment that failed midway), removes what the

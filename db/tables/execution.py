@@ -141,7 +141,10 @@ class Stage(SQLModel, table=True):
 
 
 class Step(SQLModel, table=True):
-    """A step of a stage. `outputs` is what later expressions read as `steps.ID.output`."""
+    """A step of a stage. `outputs` is what later expressions read as `steps.ID.output`.
+
+    `at_platform` tells the steps that a platform carries from the generic ones.
+    """
 
     __table_args__ = (sa.Index("ix_step_stage", "stage_id", "ordinal", unique=True),)
 
@@ -152,6 +155,7 @@ class Step(SQLModel, table=True):
     identifier: str
     name: str
     type: str
+    at_platform: bool = False
     status: StepStatus = Field(
         default=StepStatus.PENDING,
         sa_type=text_enum(StepStatus),

@@ -1,0 +1,118 @@
+"""Closes the books of a stage in one transaction: statuses, what it left behind, the instances, the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.columns import now
+from db.statuses import ExecutionKind, StageStatus, StepStatus
+from db.tables import Service, Stage, Step, Target
+from pipelines import journal
+from pipelines.instances import StageMark, TargetRow, record_instances
+from pipelines.plan import Plan, PlannedStage, steps_in
+from pipelines.proving import Proof
+from pipelines.rows import step_row
+from pipelines.runner.results import End, Result
+from pipelines.verification import groups_of
+from providers.values import LiveInstance
+
+
+@dataclass(frozen=True)
+class StageEnd:
+    """How a stage ended; `live` is what runs on its target now, None where it deploys nothing or is unknown."""
+
+    execution_id: str
+    stage: PlannedStage
+    status: StageStatus
+    reason: str | None
+    live: tuple[LiveInstance, ...] | None
+    triggered_by: str
+
+
+def stage_end(
+    plan: Plan, result: Result, proof: Proof | None, platform_steps: list[StepStatus]
+) -> tuple[StageStatus, str | None]:
+    """The status a stage ends with, and why. Pure."""
+    if result.stops:
+        status = StageStatus.ABORTED if result.end is End.ABORTED else StageStatus.FAILED
+        return status, result.reason or "The execution was aborted."
+    if plan.kind is ExecutionKind.ROLLBACK and proof is not None:
+        if proof.shortfall:
+            return StageStatus.COMPLETED_WITH_DRIFT, proof.shortfall
+        if platform_steps and set(platform_steps) == {StepStatus.SKIPPED}:
+            return StageStatus.SKIPPED, result.reason or "The target was already in the wanted state."
+    if result.end is End.IGNORED:
+        return StageStatus.SUCCEEDED_WITH_IGNORED_FAILURES, result.reason
+    return StageStatus.SUCCEEDED, proof.statement if proof else None
+
+
+async def close_stage(session: AsyncSession, end: StageEnd) -> None:
+    """Write a stage's end: its status, its target's present state and the instances."""
+    stage = end.stage
+    left = None if end.live is None else [group.as_json() for group in groups_of(end.live)]
+    await journal.move_stage(session, end.execution_id, stage.id, end.status, end.reason, left_groups=left)
+    if stage.target_id is None or end.live is None:
+        return
+    at = now()
+    target = await _update_target(session, stage, at)
+    await record_instances(session, target, end.live, StageMark(stage.id, end.execution_id, end.triggered_by, at))
+
+
+async def _update_target(session: AsyncSession, stage: PlannedStage, at: datetime) -> TargetRow:
+    """Point the target at the stage that put it into its present state."""
+    resolved = (
+        await session.execute(
+            sa.select(col(Stage.resolved)).where(col(Stage.id) == (stage.original_stage_id or stage.id))
+        )
+    ).scalar_one() or {}
+    row = (
+        await session.execute(
+            sa.update(Target)
+            .where(col(Target.id) == stage.target_id)
+            .values(
+                current_stage_id=stage.id,
+                last_deployed_at=at,
+                resolved={key: resolved.get(key) for key in ("spec", "release")},
+                synced_at=at,
+            )
+            .returning(
+                col(Target.id),
+                col(Target.service_id),
+                col(Target.environment_id),
+                col(Target.infrastructure_id),
+            )
+        )
+    ).one()
+    await session.execute(sa.update(Service).where(col(Service.id) == row.service_id).values(last_deployed_at=at))
+    return TargetRow(row.id, row.service_id, row.environment_id, row.infrastructure_id)
+
+
+async def close_steps(
+    session: AsyncSession, execution_id: str, stage_id: str, status: StepStatus
+) -> list[StepStatus]:
+    """End the steps that never got their turn; returns the statuses of the steps that a platform carried."""
+    rows = (
+        await session.execute(
+            sa.select(col(Step.id), col(Step.status), col(Step.at_platform))
+            .where(col(Step.stage_id) == stage_id)
+            .order_by(col(Step.ordinal))
+        )
+    ).all()
+    for row in rows:
+        if row.status is StepStatus.PENDING:
+            await journal.move_step(session, execution_id, stage_id, row.id, status, "Never got its turn.")
+    return [row.status for row in rows if row.at_platform]
+
+
+async def add_rollback_steps(session: AsyncSession, stage: PlannedStage) -> None:
+    """The rows of a stage's rollbackSteps, which a deployment gets only when it rolls itself back."""
+    count = (
+        await session.execute(sa.select(sa.func.count()).select_from(Step).where(col(Step.stage_id) == stage.id))
+    ).scalar_one()
+    session.add_all(step_row(stage.id, step, count + n) for n, step in enumerate(steps_in(stage.rollback_steps)))
+    await session.flush()

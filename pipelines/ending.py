@@ -1,0 +1,132 @@
+"""The last transaction of an execution: its status, what becomes of its rollback, and its locks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.statuses import (
+    FINISHED_STAGES,
+    ExecutionKind,
+    ExecutionStatus,
+    RollbackStatus,
+    StageStatus,
+    StepStatus,
+)
+from db.tables import Execution, ExecutionTarget, Stage, Target
+from pipelines import journal
+from pipelines.closing import close_steps
+from pipelines.plan import Plan, PlannedStage
+from pipelines.runner.results import execution_status
+
+_UNDONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
+
+
+async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *, unexpected: bool) -> None:
+    """Finish the execution from its stages' ends and release its targets, all at once."""
+    aborted, abort_reason, original = (
+        await session.execute(
+            sa.select(
+                col(Execution.abort_requested), col(Execution.abort_reason), col(Execution.original_execution_id)
+            ).where(col(Execution.id) == execution_id)
+        )
+    ).one()
+    statuses = await _finish_stages(session, execution_id, unexpected=unexpected)
+    status = execution_status(plan.kind, statuses, aborted, unexpected)
+    reason = await _reason(session, execution_id, status, abort_reason, unexpected=unexpected)
+    await journal.move_execution(session, execution_id, status, reason)
+    if plan.kind is ExecutionKind.ROLLBACK:
+        outcome = RollbackStatus.SUCCESS if status in _UNDONE else RollbackStatus.FAILURE
+        undone = [stage.original_stage_id for stage in plan.stages if stage.original_stage_id]
+        own = [stage.id for stage in plan.stages]
+        await set_rollback_status(session, [execution_id, original], [*undone, *own], outcome)
+    elif status is ExecutionStatus.SUCCEEDED:
+        await _open_rollback(session, execution_id, plan)
+    await session.execute(
+        sa.update(ExecutionTarget).where(col(ExecutionTarget.execution_id) == execution_id).values(active=False)
+    )
+
+
+async def set_rollback_status(
+    session: AsyncSession, executions: Sequence[str | None], stages: Sequence[str], status: RollbackStatus
+) -> None:
+    """Say of these executions and stages how their rollback stands."""
+    await session.execute(
+        sa.update(Execution).where(col(Execution.id).in_(executions)).values(rollback_status=status)
+    )
+    await session.execute(sa.update(Stage).where(col(Stage.id).in_(stages)).values(rollback_status=status))
+
+
+async def _finish_stages(session: AsyncSession, execution_id: str, *, unexpected: bool) -> tuple[StageStatus, ...]:
+    """The ends of all stages; those a defect left open are ended here."""
+    rows = (
+        await session.execute(
+            sa.select(col(Stage.id), col(Stage.status))
+            .where(col(Stage.execution_id) == execution_id)
+            .order_by(col(Stage.ordinal))
+        )
+    ).all()
+    statuses: list[StageStatus] = []
+    for row in rows:
+        status: StageStatus = row.status
+        if status not in FINISHED_STAGES and unexpected:
+            began = status is not StageStatus.PENDING
+            status = StageStatus.FAILED if began else StageStatus.ABANDONED
+            await journal.move_stage(session, execution_id, row.id, status, "The execution ended unexpectedly.")
+            await close_steps(session, execution_id, row.id, StepStatus.ABANDONED)
+        statuses.append(status)
+    return tuple(statuses)
+
+
+async def _reason(
+    session: AsyncSession,
+    execution_id: str,
+    status: ExecutionStatus,
+    abort_reason: str | None,
+    *,
+    unexpected: bool,
+) -> str | None:
+    """Why the execution ended as it did, for those who read only this line."""
+    if unexpected:
+        return "Unexpected error; the server's log has the details."
+    if status is ExecutionStatus.ABORTED:
+        return abort_reason
+    telling = {
+        ExecutionStatus.FAILED: StageStatus.FAILED,
+        ExecutionStatus.COMPLETED_WITH_DRIFT: StageStatus.COMPLETED_WITH_DRIFT,
+    }.get(status)
+    if telling is None:
+        return None
+    row = (
+        await session.execute(
+            sa.select(col(Stage.name), col(Stage.status_reason))
+            .where(col(Stage.execution_id) == execution_id, col(Stage.status) == telling)
+            .order_by(col(Stage.ordinal))
+            .limit(1)
+        )
+    ).first()
+    return f'Stage "{row.name}": {row.status_reason}' if row else None
+
+
+async def _open_rollback(session: AsyncSession, execution_id: str, plan: Plan) -> None:
+    """After a success: its stages are the most recent successful deployments of their targets."""
+    rows = (
+        await session.execute(
+            sa.select(col(Stage.id), col(Stage.target_id)).where(
+                col(Stage.execution_id) == execution_id,
+                col(Stage.target_id).is_not(None),
+                col(Stage.status) == StageStatus.SUCCEEDED,
+            )
+        )
+    ).all()
+    for row in rows:
+        await session.execute(
+            sa.update(Target).where(col(Target.id) == row.target_id).values(deployed_stage_id=row.id)
+        )
+    by_id: dict[str, PlannedStage] = {stage.id: stage for stage in plan.stages}
+    undoable = [row.id for row in rows if by_id[row.id].rollback_steps]
+    if undoable:
+        await set_rollback_status(session, [execution_id], undoable, RollbackStatus.NOT_STARTED)

@@ -1,0 +1,229 @@
+"""The durable engine: dbos carries every execution. The only module that knows it.
+
+The application database holds the truth; the engine's own database remembers how far each workflow got. A
+workflow's id is its execution's id, so that handing it over twice is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from dbos import (
+    DBOS,
+    AsyncSQLAlchemyDatasource,
+    DBOSConfig,
+    DBOSPortableJSONSerializer,
+    SetWorkflowID,
+    error,
+)
+from filelock import FileLock, Timeout
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.database import Database, prepare_sqlite
+from pipelines.bell import Bell
+from pipelines.durable import Branch
+from pipelines.reconciling import reconcile
+from pipelines.runner.execution import ExecutionRunner
+from pipelines.runner.work import Work
+from pipelines.runtime import Rules, Runtime
+from providers.registry import Registry
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Workflow = Callable[..., Coroutine[Any, Any, Any]]
+
+# Recovery works only between processes of one version, so this changes only when the shape of the workflows does.
+_APPLICATION_VERSION = "1"
+_MAX_EXECUTOR_THREADS = 24
+_RECONCILE_SECONDS = 10.0
+_SERIALIZER = DBOSPortableJSONSerializer()
+
+
+class DatabaseInUse(Exception):
+    """Another process serves the same embedded database; it holds one process at a time."""
+
+
+@dataclass
+class _Engine:
+    """The workflows of this process. It is also what the runner sees of dbos (`pipelines.durable.Durable`)."""
+
+    database: Database
+    datasource: AsyncSQLAlchemyDatasource
+    workflows: dict[str, Workflow] = field(default_factory=dict[str, Workflow])
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+
+    def register(self, name: str, function: Workflow) -> None:
+        """Make `function` a workflow of that name; must happen before the launch, for recovery to find it."""
+
+        @wraps(function)
+        async def tracked(*arguments: Any) -> Any:
+            task = asyncio.current_task()
+            if task is not None:
+                self.tasks.add(task)
+                task.add_done_callback(self.tasks.discard)
+            return await function(*arguments)
+
+        self.workflows[name] = DBOS.workflow(name=name, max_recovery_attempts=None)(tracked)
+
+    async def enqueue(self, execution_id: str) -> None:
+        with SetWorkflowID(execution_id):
+            await DBOS.start_workflow_async(self.workflows["execution"], execution_id)
+
+    async def transaction(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        async def in_session() -> T:
+            session = self.datasource.sql_session()
+            await self.database.begin(session)
+            return await work(session)
+
+        async with self.database.writing():
+            return await self.datasource.run_tx_step_async(
+                {"name": name, "isolation_level": self.database.isolation}, in_session
+            )
+
+    async def step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
+        async def awaited() -> T:
+            return await work()
+
+        return await DBOS.run_step_async({"name": name}, awaited)
+
+    async def sleep(self, seconds: float) -> None:
+        await DBOS.sleep_async(seconds)
+
+    async def branches(self, calls: Sequence[Branch]) -> list[Any]:
+        handles: list[Any] = []
+        for call in calls:
+            with SetWorkflowID(f"{call.arguments[0]}:{call.key}"):
+                handles.append(await DBOS.start_workflow_async(self.workflows[call.workflow], *call.arguments))
+        return [await handle.get_result() for handle in handles]
+
+    def is_interruption(self, raised: Exception) -> bool:
+        return isinstance(raised, error.DBOSException)
+
+    async def stop(self) -> None:
+        """Let go of the workflows where they are; the next process takes them up from their last record."""
+        tasks = tuple(self.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+
+
+@asynccontextmanager
+async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncGenerator[Runtime]:
+    """The application, running: database opened, interrupted executions taken up again.
+
+    Raises DatabaseInUse where another process serves the same embedded database. The schema must be migrated.
+    """
+    database = Database(database_url)
+    with _only_process(database):
+        try:
+            DBOS(config=_config(database))
+            datasource = await AsyncSQLAlchemyDatasource.create(
+                database.url, engine=database.engine, serializer=_SERIALIZER
+            )
+            engine = _Engine(database, datasource)
+            runtime = Runtime(database, registry, rules, engine.enqueue, Bell())
+            _register_workflows(engine, runtime)
+            DBOS.launch()
+            reconciler = asyncio.create_task(_keep_reconciled(runtime))
+            try:
+                yield runtime
+            finally:
+                reconciler.cancel()
+                await asyncio.gather(reconciler, return_exceptions=True)
+                await engine.stop()
+        finally:
+            await registry.close()
+            await database.close()
+
+
+def _register_workflows(engine: _Engine, runtime: Runtime) -> None:
+    async def runner(execution_id: str) -> ExecutionRunner:
+        return ExecutionRunner(await Work.load(runtime, engine, execution_id))
+
+    async def execution(execution_id: str) -> None:
+        await (await runner(execution_id)).run()
+
+    async def stage(execution_id: str, stage_id: str, failed: bool) -> dict[str, Any]:
+        result = await (await runner(execution_id)).run_stage(stage_id, failed=failed)
+        return result.as_json()
+
+    async def branch(*arguments: Any) -> dict[str, Any]:
+        execution_id, stage_id, undoing, path, failed = arguments
+        found = await runner(execution_id)
+        result = await found.run_branch(stage_id, undoing=undoing, path=tuple(path), failed=failed)
+        return result.as_json()
+
+    for name, function in {"execution": execution, "stage": stage, "branch": branch}.items():
+        engine.register(name, function)
+
+
+async def _keep_reconciled(runtime: Runtime) -> None:
+    while True:
+        try:
+            for execution_id in await reconcile(runtime.database, _lost_workflows):
+                await runtime.enqueue(execution_id)
+        except Exception:
+            logger.exception("accepted executions could not be compared with the engine's workflows")
+        await asyncio.sleep(_RECONCILE_SECONDS)
+
+
+async def _lost_workflows(execution_ids: Sequence[str]) -> list[str]:
+    """Those of the active executions that no workflow carries; broken workflows are resumed on the way."""
+    known = await DBOS.list_workflows_async(workflow_ids=list(execution_ids), load_input=False, load_output=False)
+    for status in known:
+        if status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED", "CANCELLED"):
+            await DBOS.resume_workflow_async(status.workflow_id)
+    found = {status.workflow_id for status in known}
+    return [execution_id for execution_id in execution_ids if execution_id not in found]
+
+
+def _config(database: Database) -> DBOSConfig:
+    config: DBOSConfig = {
+        "name": "unship",
+        "application_version": _APPLICATION_VERSION,
+        "max_executor_threads": _MAX_EXECUTOR_THREADS,
+        "serializer": _SERIALIZER,
+        "log_level": "WARNING",
+    }
+    url = make_url(database.url)
+    if not database.is_sqlite:
+        config["system_database_url"] = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return config
+    engine_url = url.set(drivername="sqlite", database=f"{url.database}-engine")
+    engine = sa.create_engine(engine_url)
+    event.listen(engine, "connect", prepare_sqlite)
+    config["system_database_url"] = engine_url.render_as_string()
+    config["system_database_engine"] = engine
+    return config
+
+
+@contextmanager
+def _only_process(database: Database) -> Generator[None]:
+    """SQLite serves one process: an exclusive lock that the operating system frees when the process dies."""
+    if not database.is_sqlite:
+        yield
+        return
+    path = f"{make_url(database.url).database}.lock"
+    lock = FileLock(path, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as taken:
+        raise DatabaseInUse(
+            f"Another process serves this database already ({path} is locked). An embedded database serves one "
+            "process; stop the other one, or set UNSHIP_DATABASE_URL to a PostgreSQL database to run several."
+        ) from taken
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,172 @@
+"""The journal: each status change, its event and its sequence number in the caller's one transaction.
+
+Status moves only forward: an update names the legal predecessors and must hit exactly one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.columns import now
+from db.statuses import (
+    FINISHED_EXECUTIONS,
+    FINISHED_STAGES,
+    FINISHED_STEPS,
+    LEGAL_EXECUTION,
+    LEGAL_STAGE,
+    LEGAL_STEP,
+    EventType,
+    ExecutionStatus,
+    StageStatus,
+    StepStatus,
+)
+from db.tables import Event, Execution, Stage, Step
+from providers.values import Progress
+
+_REASON_LIMIT = 4000
+_StatusT = TypeVar("_StatusT", bound=StrEnum)
+
+
+class IllegalTransition(Exception):
+    """A status change that the table of legal transitions does not know; nothing was written."""
+
+
+async def append(session: AsyncSession, execution_id: str, event_type: EventType, **fields: Any) -> int:
+    """Append one event and return its sequence; the row lock on the execution keeps sequences without gaps."""
+    sequence = (
+        await session.execute(
+            sa.update(Execution)
+            .where(col(Execution.id) == execution_id)
+            .values(last_sequence=col(Execution.last_sequence) + 1)
+            .returning(col(Execution.last_sequence))
+        )
+    ).scalar_one()
+    session.add(Event(execution_id=execution_id, sequence=sequence, type=event_type, **fields))
+    await session.flush()
+    return sequence
+
+
+async def move_execution(
+    session: AsyncSession,
+    execution_id: str,
+    status: ExecutionStatus,
+    reason: str | None = None,
+    **changes: Any,
+) -> None:
+    """Move an execution to `status` and journal it."""
+    changes |= _timestamps(status is ExecutionStatus.RUNNING, status in FINISHED_EXECUTIONS)
+    await _move(session, Execution, execution_id, status, LEGAL_EXECUTION, changes)
+    await append(
+        session, execution_id, EventType.EXECUTION_STATUS_CHANGED, status=status, message=_bounded(reason)
+    )
+
+
+async def move_stage(
+    session: AsyncSession,
+    execution_id: str,
+    stage_id: str,
+    status: StageStatus,
+    reason: str | None = None,
+    **changes: Any,
+) -> None:
+    """Move a stage to `status` and journal it."""
+    changes |= _timestamps(status is StageStatus.RUNNING, status in FINISHED_STAGES)
+    changes["status_reason"] = _bounded(reason)
+    await _move(session, Stage, stage_id, status, LEGAL_STAGE, changes)
+    await append(
+        session,
+        execution_id,
+        EventType.STAGE_STATUS_CHANGED,
+        stage_id=stage_id,
+        status=status,
+        message=_bounded(reason),
+    )
+
+
+async def move_step(
+    session: AsyncSession,
+    execution_id: str,
+    stage_id: str,
+    step_id: str,
+    status: StepStatus,
+    reason: str | None = None,
+    **changes: Any,
+) -> None:
+    """Move a step to `status` and journal it."""
+    changes |= _timestamps(status is StepStatus.RUNNING, status in FINISHED_STEPS)
+    changes["status_reason"] = _bounded(reason)
+    await _move(session, Step, step_id, status, LEGAL_STEP, changes)
+    await append(
+        session,
+        execution_id,
+        EventType.STEP_STATUS_CHANGED,
+        stage_id=stage_id,
+        step_id=step_id,
+        status=status,
+        message=_bounded(reason),
+    )
+
+
+async def progressed(
+    session: AsyncSession, execution_id: str, stage_id: str, step_id: str, progress: Progress
+) -> bool:
+    """Journal what a platform reports, unless it is what the step reported last. True where it was new."""
+    last = (
+        await session.execute(
+            sa.select(col(Event.message), col(Event.ready), col(Event.desired))
+            .where(
+                col(Event.execution_id) == execution_id,
+                col(Event.step_id) == step_id,
+                col(Event.type) == EventType.STEP_PROGRESSED,
+            )
+            .order_by(col(Event.sequence).desc())
+            .limit(1)
+        )
+    ).first()
+    message = _bounded(progress.message)
+    if last is not None and tuple(last) == (message, progress.ready, progress.desired):
+        return False
+    await append(
+        session,
+        execution_id,
+        EventType.STEP_PROGRESSED,
+        stage_id=stage_id,
+        step_id=step_id,
+        message=message,
+        ready=progress.ready,
+        desired=progress.desired,
+    )
+    return True
+
+
+async def _move(
+    session: AsyncSession,
+    table: type[Execution] | type[Stage] | type[Step],
+    row_id: str,
+    status: _StatusT,
+    legal: Mapping[_StatusT, tuple[_StatusT, ...]],
+    changes: dict[str, Any],
+) -> None:
+    moved = await session.execute(
+        sa.update(table)
+        .where(col(table.id) == row_id, col(table.status).in_(legal[status]))
+        .values(status=status, **changes)
+        .returning(col(table.id))
+    )
+    if moved.first() is None:
+        raise IllegalTransition(f"{table.__name__} {row_id} cannot become {status}")
+
+
+def _timestamps(starts: bool, finishes: bool) -> dict[str, Any]:
+    at = now()
+    return ({"started_at": at} if starts else {}) | ({"finished_at": at} if finishes else {})
+
+
+def _bounded(reason: str | None) -> str | None:
+    return reason if reason is None or len(reason) <= _REASON_LIMIT else reason[: _REASON_LIMIT - 1] + "…"

@@ -1,0 +1,141 @@
+"""Does one try at a step: renders its spec from the records and hands it to the platform or the generic step.
+
+Whatever goes wrong comes back as a `StepOutcome` with the class of failure that strategies name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from db.columns import now
+from pipelines import journal
+from pipelines.documents.failure import FailureKind
+from pipelines.expressions import ExpressionError, mask, render_tree, scope_of
+from pipelines.plan import PlannedStage, PlannedStep
+from pipelines.records import StageRecords, stage_records
+from pipelines.roots import Words
+from pipelines.runner.results import StepOutcome
+from pipelines.runner.work import Work
+from pipelines.scope import stage_scope_words
+from pipelines.secret_marks import mark, reveal
+from pipelines.steps import GENERIC_STEPS, StepContext, StepFailed
+from providers.errors import ProviderError, ProviderRefused, ProviderTimedOut, ProviderUnreachable
+from providers.interface import StepType, Verb
+from providers.values import Effect, Outcome, Progress
+
+logger = logging.getLogger(__name__)
+
+_RECOVERY_GRACE = 30.0
+
+
+@dataclass
+class _Attempt:
+    """The provider's view of this try (`providers.interface.Attempt`)."""
+
+    work: Work
+    stage: PlannedStage
+    step: PlannedStep
+    seconds_left: float
+
+    @property
+    def token(self) -> str:
+        return f"{self.work.execution_id}-{self.step.id}"
+
+    async def report(self, progress: Progress) -> None:
+        async with self.work.runtime.database.write() as session:
+            new = await journal.progressed(session, self.work.execution_id, self.stage.id, self.step.id, progress)
+        if new:
+            self.work.runtime.bell.ring(self.work.execution_id)
+
+    async def before_effect(self) -> None:
+        """One process owns every execution of an embedded database; there is nobody to fence against."""
+
+
+async def act(work: Work, stage: PlannedStage, step: PlannedStep, since: str) -> dict[str, Any]:
+    """One try at `step`, begun at `since` (ISO 8601). Returns a StepOutcome as JSON; raises no Exception."""
+    elapsed = (now() - datetime.fromisoformat(since)).total_seconds()
+    left = max(step.timeout - elapsed, min(step.timeout, _RECOVERY_GRACE))
+    revealed: set[str] = set()
+    try:
+        async with asyncio.timeout(left):
+            outcome = await _act(_Attempt(work, stage, step, left), revealed)
+    except TimeoutError:
+        outcome = StepOutcome(
+            error=FailureKind.TIMEOUT,
+            message=f'Step "{step.name}" did not finish within its timeout of {step.timeout:g} s.',
+        )
+    except Exception as error:
+        if work.durable.is_interruption(error):
+            raise
+        outcome = _failure(error)
+    return cast("dict[str, Any]", _masked(outcome.as_json(), revealed))
+
+
+def _masked(value: JsonValue, secrets: set[str]) -> JsonValue:
+    """The value with every occurrence of a secret masked."""
+    if isinstance(value, str):
+        return mask(value, frozenset(secrets))
+    if isinstance(value, list):
+        return [_masked(item, secrets) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked(item, secrets) for key, item in value.items()}
+    return value
+
+
+async def _act(attempt: _Attempt, revealed: set[str]) -> StepOutcome:
+    work, stage, step = attempt.work, attempt.stage, attempt.step
+    async with work.runtime.database.read() as connection:
+        words = await stage_scope_words(connection, work.execution_id, stage.id)
+    generic = GENERIC_STEPS.get(step.type)
+    if generic is not None:
+        context = StepContext(
+            scope=scope_of(resolve_secret=work.runtime.registry.connectors.secret, **words),
+            timeout=attempt.seconds_left,
+            report=attempt.report,
+        )
+        result = await generic.run(generic.spec_model.model_validate(step.spec), context)
+        return StepOutcome(outputs=result.outputs)
+    return await _act_at_platform(attempt, words, revealed)
+
+
+async def _act_at_platform(attempt: _Attempt, words: Words, revealed: set[str]) -> StepOutcome:
+    work, step = attempt.work, attempt.step
+    records = await stage_records(work.runtime, attempt.stage, revealed)
+    step_type = records.provider.step_types.get(step.type)
+    if step_type is None:
+        raise ProviderRefused(f'Nothing carries a step of type "{step.type}" in this stage.')
+    rendered = render_tree(step.spec, scope_of(resolve_secret=mark, **words)).value
+    spec = step_type.spec_model.model_validate(reveal(rendered, work.runtime.registry.connectors.secret, revealed))
+    outcome = await _call(records, step_type, spec, attempt)
+    return StepOutcome(skipped=outcome.effect is Effect.SKIPPED, message=outcome.reason, outputs=outcome.outputs)
+
+
+async def _call(records: StageRecords, step_type: StepType, spec: BaseModel, attempt: _Attempt) -> Outcome:
+    if step_type.verb is Verb.DEPLOY:
+        return await records.provider.deploy(records.target, records.release, spec, attempt)
+    if records.snapshot is None:
+        raise ProviderRefused("There is no snapshot to go back to: the stage never recorded one.")
+    return await records.provider.roll_back(records.target, records.snapshot, spec, attempt)
+
+
+def _failure(error: Exception) -> StepOutcome:
+    if isinstance(error, StepFailed):
+        return StepOutcome(error=error.kind, message=error.message)
+    if isinstance(error, ProviderError):
+        return StepOutcome(error=_kind_of(error), message=str(error))
+    if isinstance(error, ExpressionError | ValidationError):
+        return StepOutcome(error=FailureKind.UNKNOWN, message=str(error))
+    logger.exception("a step failed unexpectedly", exc_info=error)
+    return StepOutcome(error=FailureKind.UNKNOWN, message="Unexpected error; the server's log has the details.")
+
+
+def _kind_of(error: ProviderError) -> FailureKind:
+    if isinstance(error, ProviderTimedOut):
+        return FailureKind.TIMEOUT
+    return FailureKind.CONNECTIVITY if isinstance(error, ProviderUnreachable) else FailureKind.UNKNOWN

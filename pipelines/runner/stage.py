@@ -1,0 +1,176 @@
+"""Runs one stage: records the way back, runs its steps, proves the outcome, and closes its books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from db.statuses import StageStatus, StepStatus
+from db.tables import Stage
+from pipelines import journal
+from pipelines.closing import StageEnd, add_rollback_steps, close_stage, close_steps, stage_end
+from pipelines.documents.failure import ActionType
+from pipelines.expressions import ExpressionError, evaluate_condition
+from pipelines.plan import PlannedStage
+from pipelines.proving import Proof, prove
+from pipelines.resolving import ResolvedStage, recording_scope, resolve
+from pipelines.runner.capturing import capture
+from pipelines.runner.results import End, Result, runs, worst
+from pipelines.runner.steps import StepRunner
+from pipelines.runner.work import Work, abort_requested
+from pipelines.scope import base_words, stage_scope_words
+
+
+@dataclass(frozen=True)
+class StageRunner:
+    """Runs one stage of the plan; `failed` says whether an earlier stage did."""
+
+    work: Work
+    stage: PlannedStage
+
+    async def run(self, *, failed: bool) -> Result:
+        begun = await self.work.transaction(
+            f"begin stage {self.stage.identifier}", lambda session: self._begin(session, failed=failed)
+        )
+        if begun is not None:
+            return Result.model_validate(begun)
+        result = await self._record_way_back()
+        if result is None:
+            result = await self._run_steps()
+        proof = await self._prove(result)
+        return await self._end(result, proof)
+
+    @property
+    def _deploys(self) -> bool:
+        return self.stage.target_id is not None and self.stage.deployment_type is not None
+
+    async def _begin(self, session: AsyncSession, *, failed: bool) -> dict[str, Any] | None:
+        """Start the stage, or end it at once and say how."""
+        if await abort_requested(session, self.work.execution_id):
+            return await self._leave_out(session, StageStatus.ABANDONED, "The execution was aborted.", End.ABORTED)
+        if failed and self.work.is_rollback:
+            return await self._leave_out(
+                session, StageStatus.ABANDONED, "A stage before it could not be rolled back.", End.SKIPPED
+            )
+        if not self.work.is_rollback and not runs(self.stage.runs_after, failed):
+            status = StageStatus.ABANDONED if failed else StageStatus.SKIPPED
+            reason = f"Runs only after {self.stage.runs_after.value.lower()}."
+            return await self._leave_out(session, status, reason, End.SKIPPED)
+        try:
+            if not await self._resolve_and_decide(session):
+                return await self._leave_out(
+                    session, StageStatus.SKIPPED, "Its condition does not hold.", End.SKIPPED
+                )
+        except ExpressionError as error:
+            await self._leave_out(session, StageStatus.FAILED, str(error), End.FAILED)
+            return Result(end=End.FAILED, reason=str(error)).as_json()
+        await journal.move_stage(session, self.work.execution_id, self.stage.id, StageStatus.RUNNING)
+        return None
+
+    async def _resolve_and_decide(self, session: AsyncSession) -> bool:
+        """Record what the stage resolves to, and tell whether its own condition holds."""
+        if not self.work.is_rollback:
+            stored = (
+                await session.execute(sa.select(col(Stage.resolved)).where(col(Stage.id) == self.stage.id))
+            ).scalar_one()
+            definitions = ResolvedStage.model_validate(stored or {}).definitions
+            resolved = resolve(self.stage, definitions, await base_words(session, self.work.execution_id))
+            artifact = resolved.release.artifact if resolved.release else None
+            await session.execute(
+                sa.update(Stage)
+                .where(col(Stage.id) == self.stage.id)
+                .values(resolved=resolved.as_json(), artifact=artifact.as_json() if artifact else None)
+            )
+        if self.stage.condition is None:
+            return True
+        words = await stage_scope_words(session, self.work.execution_id, self.stage.id)
+        return evaluate_condition(self.stage.condition, recording_scope(words))
+
+    async def _leave_out(
+        self, session: AsyncSession, status: StageStatus, reason: str, end: End
+    ) -> dict[str, JsonValue]:
+        await journal.move_stage(session, self.work.execution_id, self.stage.id, status, reason)
+        step_status = StepStatus.SKIPPED if status is StageStatus.SKIPPED else StepStatus.ABANDONED
+        await close_steps(session, self.work.execution_id, self.stage.id, step_status)
+        return Result(end=end, reason=reason).as_json()
+
+    async def _record_way_back(self) -> Result | None:
+        """Before a deployment changes anything: the provider's snapshot. The failure, where there is one."""
+        if self.work.is_rollback or not self._deploys:
+            return None
+        captured = await self.work.durable.step(
+            f"capture {self.stage.identifier}", lambda: capture(self.work, self.stage)
+        )
+        if captured["error"] is not None:
+            return Result(end=End.FAILED, reason=captured["error"])
+
+        async def record(session: AsyncSession) -> None:
+            await session.execute(
+                sa.update(Stage)
+                .where(col(Stage.id) == self.stage.id)
+                .values(snapshot=captured["snapshot"], previous_artifact=captured["snapshot"]["artifact"])
+            )
+
+        await self.work.transaction(f"record snapshot {self.stage.identifier}", record)
+        return None
+
+    async def _run_steps(self) -> Result:
+        if self.work.is_rollback:
+            return await StepRunner(self.work, self.stage, undoing=True).run_all()
+        result = await StepRunner(self.work, self.stage, undoing=False).run_all()
+        if result.action is not ActionType.STAGE_ROLLBACK or not self.stage.rollback_steps:
+            return result
+
+        async def add(session: AsyncSession) -> None:
+            await add_rollback_steps(session, self.stage)
+
+        await self.work.transaction(f"add rollback steps {self.stage.identifier}", add)
+        undone = await StepRunner(self.work, self.stage, undoing=True).run_all()
+        how = "could not be rolled back" if undone.stops else "was rolled back"
+        reason = f"{result.reason} The stage {how}{f': {undone.reason}' if undone.stops else '.'}"
+        return worst([Result(end=End.FAILED, reason=reason), undone.model_copy(update={"reason": reason})])
+
+    async def _prove(self, result: Result) -> Proof | None:
+        """What runs on the target now; after a rollback, compared with the snapshot."""
+        if not self._deploys:
+            return None
+        if not result.stops:
+            await self.work.transaction(
+                f"verify {self.stage.identifier}",
+                lambda session: journal.move_stage(
+                    session, self.work.execution_id, self.stage.id, StageStatus.VERIFYING
+                ),
+            )
+        compared = self.work.is_rollback and not result.stops
+        proof = await self.work.durable.step(
+            f"prove {self.stage.identifier}",
+            lambda: prove(self.work.runtime, self.stage, compared=compared),
+        )
+        return Proof.model_validate(proof)
+
+    async def _end(self, result: Result, proof: Proof | None) -> Result:
+        async def end(session: AsyncSession) -> dict[str, Any]:
+            return await self._close(session, result, proof)
+
+        return Result.model_validate(await self.work.transaction(f"end stage {self.stage.identifier}", end))
+
+    async def _close(self, session: AsyncSession, result: Result, proof: Proof | None) -> dict[str, Any]:
+        statuses = await close_steps(session, self.work.execution_id, self.stage.id, StepStatus.ABANDONED)
+        status, reason = stage_end(self.work.plan, result, proof, statuses)
+        await close_stage(
+            session,
+            StageEnd(
+                execution_id=self.work.execution_id,
+                stage=self.stage,
+                status=status,
+                reason=reason,
+                live=proof.live if proof else None,
+                triggered_by=self.work.triggered_by,
+            ),
+        )
+        return result.as_json()

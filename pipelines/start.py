@@ -1,0 +1,156 @@
+"""Starts a deployment: one transaction accepts it (locks, plan, rows, first event), then the engine gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.columns import new_id
+from db.statuses import ExecutionKind
+from db.tables import Execution, Pipeline
+from pipelines.accepting import Accepted, accept, busy_targets, next_sequence, pipeline_by_identifier
+from pipelines.answers import Refused, Started
+from pipelines.documents import parse_pipeline
+from pipelines.documents.pipeline import Pipeline as PipelineDocument
+from pipelines.documents.variables import VariableType
+from pipelines.expressions import ExpressionError, parse
+from pipelines.idempotency import Keyed, answered, remember
+from pipelines.layout import LaidOut, lay_out
+from pipelines.placing import Placed, UnknownReference, place
+from pipelines.plan import Plan
+from pipelines.resolving import recording_scope
+from pipelines.roots import Words, pipeline_words, run_words, stage_words
+from pipelines.runtime import Runtime
+from pipelines.secret_marks import has_mark, mark
+
+_OPERATION = "runPipeline"
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A wish to run a pipeline; `variables` override the pipeline's own values."""
+
+    pipeline_identifier: str
+    variables: Mapping[str, str]
+    subject: str
+    reason: str | None = None
+    idempotency_key: str | None = None
+
+
+class _Refusal(Exception):
+    def __init__(self, refused: Refused) -> None:
+        self.refused = refused
+
+
+async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refused:
+    """Accept a run of the pipeline and hand it to the engine; or say why not, and nothing has happened."""
+    keyed = Keyed(
+        _OPERATION,
+        request.subject,
+        request.idempotency_key,
+        {
+            "pipeline": request.pipeline_identifier,
+            "variables": dict(request.variables),
+            "reason": request.reason,
+        },
+    )
+    try:
+        async with runtime.database.write() as session:
+            before = await answered(session, keyed)
+            if before is not None:
+                return before
+            execution_id = await _accept(session, request)
+            await remember(session, keyed, execution_id)
+    except _Refusal as refusal:
+        return refusal.refused
+    await runtime.enqueue(execution_id)
+    runtime.bell.ring(execution_id)
+    return Started(execution_id)
+
+
+async def _accept(session: AsyncSession, request: RunRequest) -> str:
+    pipeline = await pipeline_by_identifier(session, request.pipeline_identifier)
+    if pipeline is None:
+        message = f'There is no pipeline "{request.pipeline_identifier}".'
+        raise _Refusal(Refused("PIPELINE_NOT_FOUND", message, ("pipelineIdentifier",)))
+    document = parse_pipeline(pipeline.yaml)
+    execution_id = new_id()
+    sequence = await next_sequence(session, pipeline.id)
+    words = pipeline_words(
+        pipeline.identifier,
+        pipeline.name,
+        _variables(document, request.variables),
+        run_words(ExecutionKind.DEPLOYMENT, execution_id, sequence, request.subject),
+    )
+    placed = await _place_all(session, lay_out(document), {"pipeline": words})
+    targets = [stage.stage.target_id for stage in placed if stage.stage.target_id]
+    for busy in await busy_targets(session, targets):
+        raise _Refusal(Refused("TARGET_BUSY", busy.message, ("pipelineIdentifier",)))
+    execution = _execution(pipeline, request, placed, words, execution_id, sequence, document.timeout)
+    await accept(session, Accepted(execution, tuple(placed), frozenset(targets)))
+    return execution_id
+
+
+def _execution(
+    pipeline: Pipeline,
+    request: RunRequest,
+    placed: list[Placed],
+    words: Words,
+    execution_id: str,
+    sequence: int,
+    timeout: float | None,
+) -> Execution:
+    plan = Plan(kind=ExecutionKind.DEPLOYMENT, stages=tuple(stage.stage for stage in placed), timeout=timeout)
+    return Execution(
+        id=execution_id,
+        kind=ExecutionKind.DEPLOYMENT,
+        sequence_id=sequence,
+        pipeline_id=pipeline.id,
+        triggered_by=request.subject,
+        reason=request.reason,
+        yaml=pipeline.yaml,
+        plan=plan.as_json(),
+        recorded={"pipeline": words},
+    )
+
+
+async def _place_all(session: AsyncSession, stages: tuple[LaidOut, ...], words: Words) -> list[Placed]:
+    placed: list[Placed] = []
+    for laid_out in stages:
+        try:
+            placed.append(await place(session, _with_resolved_use(laid_out, words)))
+        except (ExpressionError, UnknownReference) as error:
+            message = f'Stage "{laid_out.stage.name}": {error}'
+            raise _Refusal(Refused("UNRESOLVED_REFERENCE", message, ("variables",))) from error
+    return placed
+
+
+def _with_resolved_use(laid_out: LaidOut, words: Words) -> LaidOut:
+    if laid_out.use is None:
+        return laid_out
+    scope = recording_scope(words | stage_words(laid_out.stage))
+    return replace(laid_out, use=laid_out.use.rendered(lambda text: parse(text).render(scope).text))
+
+
+def _variables(document: PipelineDocument, given: Mapping[str, str]) -> dict[str, JsonValue]:
+    """The values of the pipeline's variables in this run."""
+    declared = {variable.name: variable for variable in document.variables}
+    unknown = sorted(set(given) - set(declared))
+    if unknown:
+        known = ", ".join(sorted(declared)) or "none"
+        message = f'The pipeline has no variable "{unknown[0]}" (it has: {known}).'
+        raise _Refusal(Refused("UNKNOWN_VARIABLE", message, ("variables", unknown[0])))
+    values: dict[str, JsonValue] = {}
+    for name, variable in declared.items():
+        value = given.get(name, variable.value)
+        if value is None and variable.required:
+            message = f'The variable "{name}" needs a value.'
+            raise _Refusal(Refused("MISSING_VARIABLE", message, ("variables", name)))
+        if value is not None and has_mark(value):
+            message = f'The value of "{name}" contains characters that are reserved (U+E000, U+E001).'
+            raise _Refusal(Refused("INVALID_VARIABLE", message, ("variables", name)))
+        values[name] = mark(value) if variable.type is VariableType.SECRET and value else value or ""
+    return values
