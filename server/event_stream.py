@@ -48,7 +48,7 @@ class EventStream:
                 await send({"type": "http.response.body", "body": text, "more_body": True})
 
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await first_to_end(self._write_answers(write), _beat(write), _gone(receive), self._draining.wait())
+        await first_to_end(_beat(write), self._write_answers(write), _gone(receive), self._draining.wait())
         await send({"type": "http.response.body", "body": b""})
 
     async def _write_answers(self, write: Write) -> None:

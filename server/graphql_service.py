@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ class GraphQLService:
 
     async def execute(self, request: GraphQLRequest, kinds: frozenset[Kind]) -> Answer:
         """One answer to a query or mutation; KindNotAllowed for another kind than `kinds`."""
+        if _leaves_the_choice(request):
+            return _AMBIGUOUS
         try:
             result = await self.schema.execute(
                 request.query,
@@ -76,6 +79,9 @@ class GraphQLService:
 
     async def stream(self, request: GraphQLRequest) -> AsyncGenerator[Answer]:
         """Every answer to an operation of any kind, in order; ends with the operation."""
+        if _leaves_the_choice(request):
+            yield _AMBIGUOUS
+            return
         results = await self.schema.stream(
             request.query,
             variable_values=request.variables,
@@ -91,17 +97,31 @@ class GraphQLService:
 
 def operation_kind(request: GraphQLRequest) -> Kind | None:
     """The kind of the operation that a request selects; None where none is, or the document does not parse."""
-    try:
-        document = parse(request.query)
-    except (GraphQLError, RecursionError):
-        return None
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    for operation in operations:
+    for operation in _operations(request.query):
         if request.operation_name is None or (operation.name and operation.name.value == request.operation_name):
             return _KINDS[operation.operation]
     return None
 
 
+def _leaves_the_choice(request: GraphQLRequest) -> bool:
+    """Whether a document has several operations and the request names none: strawberry would run the first."""
+    if request.operation_name is not None or len(_OPERATION_WORD.findall(request.query)) < 2:
+        return False
+    return len(_operations(request.query)) > 1
+
+
+def _operations(query: str) -> list[OperationDefinitionNode]:
+    try:
+        definitions = parse(query, no_location=True).definitions
+    except (GraphQLError, RecursionError):
+        return []
+    return [node for node in definitions if isinstance(node, OperationDefinitionNode)]
+
+
+_OPERATION_WORD = re.compile(r"\b(?:query|mutation|subscription)\b")
+_AMBIGUOUS = refusal(
+    "The document has several operations: name the one to run in `operationName`.", "OPERATION_RESOLUTION_FAILURE"
+)
 _KINDS = {
     OperationType.QUERY: Kind.QUERY,
     OperationType.MUTATION: Kind.MUTATION,

@@ -18,7 +18,7 @@ class MediaType(StrEnum):
 ANSWERS = (MediaType.GRAPHQL_RESPONSE, MediaType.JSON, MediaType.EVENT_STREAM)
 
 # A client that takes anything is most likely an old or a simple one, and the type whose status never changes is
-# the one it can handle; a client that names nothing gets what the GraphQL-over-HTTP specification asks for since 2025.
+# the one it can handle; one that names nothing gets what the GraphQL-over-HTTP specification wants since 2025.
 _FOR_ANYTHING = (MediaType.JSON, MediaType.GRAPHQL_RESPONSE, MediaType.EVENT_STREAM)
 
 

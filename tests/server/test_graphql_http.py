@@ -70,6 +70,7 @@ REQUEST_ERRORS = [
     ({"query": "\x00"}, "GRAPHQL_PARSE_FAILED"),
     ({"query": "{ nothing }"}, "GRAPHQL_VALIDATION_FAILED"),
     ({"query": "query A { hello }", "operationName": "B"}, "OPERATION_RESOLUTION_FAILURE"),
+    ({"query": "query A { hello } query B { hello }"}, "OPERATION_RESOLUTION_FAILURE"),
     ({"query": "fragment F on Query { hello }"}, "OPERATION_RESOLUTION_FAILURE"),
     ({"query": "query ($v: Int!) { number(value: $v) }", "variables": {"v": "x"}}, "BAD_USER_INPUT"),
     ({"query": "query ($v: Int!) { number(value: $v) }"}, "BAD_USER_INPUT"),
