@@ -1,0 +1,59 @@
+"""`python -m sandbox`: serves the worlds until SIGTERM or SIGINT, and prints a connectors file for them."""
+
+import argparse
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import yaml
+
+from sandbox.kubernetes import KubernetesWorld
+from sandbox.kubernetes.kubeconfig import CONTEXT
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until told to stop; 0 on a clean end."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--port-base", type=int, default=9100, help="Kubernetes is on this port + 1; 0: any")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--tick", type=float, default=0.1, help="seconds between two moves of the worlds")
+    parser.add_argument("--directory", type=Path, help="where kubeconfig and connectors.yaml are written")
+    parser.add_argument("--namespace", action="append", help="a namespace to start with (staging and prod)")
+    options = parser.parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _setter(stop))
+    directory: Path = options.directory or Path(tempfile.mkdtemp(prefix="unship-sandbox-"))
+    port = options.port_base + 1 if options.port_base else 0
+    namespaces = tuple(options.namespace or ("staging", "prod"))
+    with KubernetesWorld.start(port, options.tick, host=options.host, namespaces=namespaces) as world:
+        print(write_connectors(world, directory), flush=True)
+        stop.wait()
+    return 0
+
+
+def _setter(event: threading.Event) -> Callable[[int, FrameType | None], None]:
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        event.set()
+
+    return handler
+
+
+def write_connectors(world: KubernetesWorld, directory: Path) -> str:
+    """Writes kubeconfig and connectors.yaml into the directory; the text of the latter."""
+    kubeconfig = world.write_kubeconfig(directory / "kubeconfig")
+    connector = {
+        "identifier": "cluster",
+        "type": "Kubernetes",
+        "spec": {"kubeconfig": str(kubeconfig.resolve()), "context": CONTEXT},
+    }
+    text = yaml.safe_dump({"connectors": [connector]}, sort_keys=False)
+    (directory / "connectors.yaml").write_text(text)
+    return text
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""What every world shares: store, clock, faults, request log and the server that carries them."""

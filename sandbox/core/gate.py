@@ -1,0 +1,220 @@
+"""The door of a world: records every request and lets faults act on it. Imports core and starlette only."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox.core.faults import Fault, FaultBook, FaultMode, InjectedFault
+from sandbox.core.requests import RequestLog
+
+CONTROL = "/_sandbox/"
+HALF_DONE = "sandbox.half_done"
+"""Key of the scope that asks a world to do a collection's work in part."""
+
+NOT_JSON = b'{"kind": "\xff\xfe <!doctype'
+LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+class Dialect(Protocol):
+    """What the door must know about a platform's wire."""
+
+    def decode(self, content_type: str, body: bytes) -> Any:
+        """A request's body for the log; never raises."""
+        ...
+
+    def error(self, status: int, retry_after: int | None) -> tuple[str, bytes]:
+        """Content type and body of an injected error."""
+        ...
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request on its way through the door."""
+
+    scope: Scope
+    send: Send
+    body: bytes
+    fault: InjectedFault | None
+    arrived: float = field(default_factory=time.time)
+    recorded: bool = False
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        query = self.scope["query_string"].decode("latin-1")
+        return f"{self.scope['path']}?{query}" if query else self.scope["path"]
+
+
+Handler = Callable[["Gate", Visit, Fault], Awaitable[None]]
+
+
+class Gate:
+    """ASGI middleware around one world's application."""
+
+    def __init__(self, app: ASGIApp, log: RequestLog, faults: FaultBook, dialect: Dialect) -> None:
+        self.app = app
+        self.log = log
+        self.faults = faults
+        self.dialect = dialect
+        self.closing = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(CONTROL):
+            await self.app(scope, receive, send)
+            return
+        body = await _read(receive)
+        if body is None:
+            return
+        visit = Visit(scope, send, body, None)
+        agent = Headers(scope=scope).get("user-agent", "")
+        visit.fault = self.faults.match(scope["method"], visit.target, agent)
+        if visit.fault is None:
+            await self._pass(visit, receive)
+        else:
+            await self._act(visit, visit.fault.fault, receive)
+
+    async def _act(self, visit: Visit, fault: Fault, receive: Receive) -> None:
+        match fault.mode:
+            case FaultMode.STATUS:
+                await self._answer(visit, fault.status, fault.retry_after)
+            case FaultMode.EXPIRED:
+                await self._answer(visit, 401, None)
+            case FaultMode.HANG:
+                await self._wait(fault.seconds)
+                self._cut(visit, None)
+            case FaultMode.DROP:
+                self._cut(visit, None)
+            case FaultMode.SLOW:
+                await self._wait(fault.seconds)
+                await self._pass(visit, receive)
+            case FaultMode.RESET | FaultMode.GARBAGE | FaultMode.LOST | FaultMode.HALF_DONE:
+                await self._after_effect(visit, fault, receive)
+
+    async def _after_effect(self, visit: Visit, fault: Fault, receive: Receive) -> None:
+        visit.scope[HALF_DONE] = fault.mode is FaultMode.HALF_DONE
+        status, headers, body = await self._collect(visit, receive)
+        match fault.mode:
+            case FaultMode.LOST:
+                self._cut(visit, status)
+            case FaultMode.RESET:
+                self._record(visit, status, status)
+                await visit.send({"type": "http.response.start", "status": status, "headers": headers})
+                half = {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
+                await visit.send(half)
+                _abort(visit.scope)
+            case FaultMode.GARBAGE:
+                await self._send(visit, status, "application/json", NOT_JSON, effect=status)
+            case _:
+                content_type, answer = self.dialect.error(500, None)
+                await self._send(visit, 500, content_type, answer, effect=status)
+
+    async def _pass(self, visit: Visit, receive: Receive) -> None:
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._record(visit, message["status"], message["status"])
+            await visit.send(message)
+
+        await self.app(visit.scope, _replay(visit.body, receive), send)
+
+    async def _collect(self, visit: Visit, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        start: Message = {"status": 500, "headers": []}
+        chunks: list[bytes] = []
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                chunks.append(message.get("body", b""))
+
+        await self.app(visit.scope, _replay(visit.body, receive), send)
+        return start["status"], list(start["headers"]), b"".join(chunks)
+
+    async def _answer(self, visit: Visit, status: int, retry_after: int | None) -> None:
+        content_type, body = self.dialect.error(status, retry_after)
+        await self._send(visit, status, content_type, body, retry_after=retry_after)
+
+    async def _send(
+        self,
+        visit: Visit,
+        status: int,
+        content_type: str,
+        body: bytes,
+        *,
+        effect: int | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        self._record(visit, status, effect)
+        headers = [
+            (b"content-type", content_type.encode()),
+            (b"content-length", str(len(body)).encode()),
+        ]
+        if retry_after is not None:
+            headers.append((b"retry-after", str(retry_after).encode()))
+        await visit.send({"type": "http.response.start", "status": status, "headers": headers})
+        await visit.send({"type": "http.response.body", "body": body})
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.closing.wait(), seconds)
+
+    def _cut(self, visit: Visit, effect: int | None) -> None:
+        self._record(visit, 0, effect)
+        _abort(visit.scope)
+
+    def _record(self, visit: Visit, status: int, effect: int | None) -> None:
+        if visit.recorded:
+            return
+        visit.recorded = True
+        scope = visit.scope
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        self.log.append(
+            arrived=visit.arrived,
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            status=status,
+            effect=effect,
+            fault=None if visit.fault is None else visit.fault.id,
+            body=self.dialect.decode(headers.get("content-type", ""), visit.body) if visit.body else None,
+        )
+
+
+def _abort(scope: Scope) -> None:
+    transport = scope["state"]["transport"]
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
+    transport.abort()
+
+
+async def _read(receive: Receive) -> bytes | None:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    first = True
+
+    async def replay() -> Message:
+        nonlocal first
+        if first:
+            first = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replay

@@ -1,0 +1,18 @@
+"""The controllers of a cluster, in the order in which they run. Imports every controller."""
+
+from sandbox.kubernetes.controllers.deployments import DeploymentController
+from sandbox.kubernetes.controllers.garbage import GarbageCollector, NamespaceController
+from sandbox.kubernetes.controllers.manager import Context, Controller
+from sandbox.kubernetes.controllers.pods import PodController
+from sandbox.kubernetes.controllers.replicasets import ReplicaSetController
+
+
+def all_controllers(context: Context) -> list[Controller]:
+    """One of each."""
+    return [
+        NamespaceController(context),
+        GarbageCollector(context),
+        DeploymentController(context),
+        ReplicaSetController(context),
+        PodController(context),
+    ]
