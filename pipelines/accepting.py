@@ -14,6 +14,7 @@ from db.tables import Environment, Execution, ExecutionTarget, Infrastructure, P
 from pipelines import journal
 from pipelines.placing import Placed
 from pipelines.rows import stage_row, step_rows
+from pipelines.scope import Reader
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ async def next_sequence(session: AsyncSession, pipeline_id: str) -> int:
     ).scalar_one()
 
 
-async def busy_targets(session: AsyncSession, targets: Sequence[str]) -> list[BusyTarget]:
+async def busy_targets(reader: Reader, targets: Sequence[str]) -> list[BusyTarget]:
     """Those of the targets that another execution holds at this moment."""
-    rows = await session.execute(
+    rows = await reader.execute(
         sa.select(
             col(ExecutionTarget.target_id),
             col(ExecutionTarget.execution_id),

@@ -141,15 +141,22 @@ class RollbackRequest:
 
 @dataclass(frozen=True)
 class RollbackRefused:
-    """An expected no: `code` is a ReasonCode, or PLAN_STALE, IDEMPOTENCY_KEY_REUSED, NOT_FOUND, INVALID_SCOPE."""
+    """An expected no.
+
+    `code` is a ReasonCode, or PLAN_STALE (with the new `plan`), IDEMPOTENCY_KEY_REUSED, OVERRIDE_NOT_ALLOWED,
+    NOT_FOUND or CONFLICT.
+    """
 
     code: str
     message: str
     eligibility: Eligibility | None = None
     path: tuple[str, ...] | None = None
+    plan: RollbackPlanView | None = None
 
 
 @dataclass(frozen=True)
 class RollbackStarted:
+    """The rollback's execution; `eligibility` is None in the repeated answer to an idempotency key."""
+
     execution_id: str
-    eligibility: Eligibility
+    eligibility: Eligibility | None

@@ -1,0 +1,95 @@
+"""Asks the platforms about the way back: is it open, has anything drifted, what would change.
+
+A platform that cannot be asked makes the verdict UNKNOWN; it never fails the question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pipelines.records import StageRecords, open_records
+from pipelines.runtime import Runtime
+from pipelines.verification import compare
+from providers.errors import ProviderError
+from providers.values import Change, InstanceGroup, Obstacle
+from rollback.facts import StageFacts
+from rollback.values import Reason, ReasonCode, Severity
+
+_ANSWER_SECONDS = 5.0
+_NAMED = 3
+
+
+async def platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason, ...]:
+    """The reasons that only the stage's platform knows."""
+    try:
+        records = _records(runtime, stage)
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            obstacles, drifted = await asyncio.gather(_preflight(records), _drift(records, stage))
+    except TimeoutError:
+        return (_unreachable(stage, f"it did not answer within {_ANSWER_SECONDS:g} s"),)
+    except ProviderError as error:
+        return (_unreachable(stage, str(error)),)
+    return (*(_obstacle(stage, obstacle) for obstacle in obstacles), *drifted)
+
+
+async def changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...] | None:
+    """What rolling back the stage would change now; None where the platform could not be asked."""
+    try:
+        records = _records(runtime, stage)
+        if records.snapshot is None:
+            return None
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await records.provider.preview(records.target, records.release, records.snapshot)
+    except (TimeoutError, ProviderError):
+        return None
+
+
+def _records(runtime: Runtime, stage: StageFacts) -> StageRecords:
+    assert stage.deployment_type is not None, "only stages with a platform are asked about"
+    return open_records(runtime, stage.deployment_type, stage.resolved, stage.snapshot, set())
+
+
+async def _preflight(records: StageRecords) -> tuple[Obstacle, ...]:
+    if records.snapshot is None:
+        return ()
+    return await records.provider.preflight(records.target, records.release, records.snapshot)
+
+
+async def _drift(records: StageRecords, stage: StageFacts) -> tuple[Reason, ...]:
+    """Whether the live state is no longer what the deployment left."""
+    if stage.left_groups is None:
+        return ()
+    left = [InstanceGroup.model_validate(group) for group in stage.left_groups]
+    differences = compare(left, await records.provider.instances(records.target, records.release))
+    if not differences:
+        return ()
+    named = "; ".join(str(difference) for difference in differences[:_NAMED])
+    more = f"; and {len(differences) - _NAMED} more" if len(differences) > _NAMED else ""
+    return (
+        Reason(
+            ReasonCode.DRIFT_DETECTED,
+            f'Stage "{stage.planned.name}": what runs is no longer what the deployment left. {named}{more}.',
+            "Look at the plan: the rollback goes back to the state before the deployment, whatever runs now.",
+            Severity.WARNING,
+            stage.id,
+        ),
+    )
+
+
+def _obstacle(stage: StageFacts, obstacle: Obstacle) -> Reason:
+    return Reason(
+        ReasonCode.PREVIOUS_VERSION_UNAVAILABLE,
+        f'Stage "{stage.planned.name}": {obstacle.message}',
+        obstacle.remedy,
+        Severity.BLOCKING if obstacle.blocking else Severity.WARNING,
+        stage.id,
+    )
+
+
+def _unreachable(stage: StageFacts, why: str) -> Reason:
+    return Reason(
+        ReasonCode.PROVIDER_UNREACHABLE,
+        f'Stage "{stage.planned.name}": its platform could not be asked: {why}',
+        "Check the connector and the platform, then ask again.",
+        stage_id=stage.id,
+    )

@@ -1,0 +1,83 @@
+"""The verdict on rollbacks, before anybody clicks: every reason from the records and from the platforms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from db.columns import now
+from db.statuses import ExecutionKind, ExecutionStatus
+from pipelines.runtime import Runtime
+from pipelines.scope import Reader
+from rollback.asking import platform_reasons
+from rollback.facts import DeploymentFacts, StageFacts
+from rollback.gathering import gather
+from rollback.rules import Circumstances, reasons_of, undo_counts, undone_before
+from rollback.values import Eligibility, Reason, Scope
+from rollback.wording import with_words
+
+_AT_ONCE = 16
+
+
+async def judge(runtime: Runtime, scopes: Sequence[Scope], subject: str) -> list[Eligibility]:
+    """The verdict for each scope, in order. Raises ScopeNotFound.
+
+    `subject` is who asks; permissions join the rules with authentication.
+    """
+    del subject
+    async with runtime.database.read() as connection:
+        found = [await with_words(connection, facts) for facts in await gather(connection, scopes)]
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(facts: DeploymentFacts) -> Eligibility:
+        async with limit:
+            return verdict(runtime, facts, await asked(runtime, facts))
+
+    return list(await asyncio.gather(*(one(facts) for facts in found)))
+
+
+async def recorded(reader: Reader, scope: Scope) -> DeploymentFacts:
+    """The facts of one scope with the words its expressions read. Raises ScopeNotFound."""
+    return await with_words(reader, (await gather(reader, [scope]))[0])
+
+
+async def asked(runtime: Runtime, facts: DeploymentFacts) -> tuple[Reason, ...]:
+    """The platforms' reasons, for the stages that a rollback would undo."""
+    stages = [stage for stage in to_undo(facts) if _worth_asking(runtime, facts, stage)]
+    answers = await asyncio.gather(*(platform_reasons(runtime, stage) for stage in stages))
+    return tuple(reason for answer in answers for reason in answer)
+
+
+def verdict(runtime: Runtime, facts: DeploymentFacts, platforms: tuple[Reason, ...]) -> Eligibility:
+    """The verdict from the records and what the platforms said. Pure but for the clock."""
+    at = now()
+    return Eligibility.of((*reasons_of(facts, circumstances(runtime, at)), *platforms), at)
+
+
+def circumstances(runtime: Runtime, at: datetime) -> Circumstances:
+    days = runtime.rules.rollback_max_age_days
+    return Circumstances(
+        enabled=runtime.rules.post_prod_rollback,
+        max_age=timedelta(days=days) if days > 0 else None,
+        at=at,
+        supported=frozenset(provider.deployment_type for provider in runtime.registry),
+    )
+
+
+def to_undo(facts: DeploymentFacts) -> tuple[StageFacts, ...]:
+    """The stages that a rollback undoes, in executed order: those that ran and no earlier try had undone."""
+    return tuple(stage for stage in facts.stages if stage.ran and undone_before(stage) is None)
+
+
+def _worth_asking(runtime: Runtime, facts: DeploymentFacts, stage: StageFacts) -> bool:
+    """Whether the platform's answer could matter: not for what is past, nor for what nothing carries."""
+    return (
+        facts.mark.kind is ExecutionKind.DEPLOYMENT
+        and facts.mark.status is ExecutionStatus.SUCCEEDED
+        and stage.newer is None
+        and not any(undo_counts(undo) for undo in stage.undos)
+        and stage.deployment_type is not None
+        and runtime.registry.find(stage.deployment_type) is not None
+        and bool((stage.snapshot or {}).get("existed"))
+    )

@@ -1,0 +1,36 @@
+"""What the rollback steps read of the deployment, and whether the deployment recorded it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pipelines.expressions import Scope, tree_unresolved
+from pipelines.plan import PlannedStep, steps_in
+from pipelines.resolving import recording_scope
+from pipelines.roots import Words
+from rollback.facts import StageFacts
+
+_OWN_STEPS = re.compile(r"^(?:execution\.)?(?:steps|rollbackSteps)\.([^.]+)|\.rollbackSteps\.([^.]+)")
+
+
+def unresolved(stage: StageFacts, words: Words) -> Iterator[tuple[PlannedStep, str]]:
+    """Each rollback step with each path it reads that has no recorded value.
+
+    What the rollback's own steps will give is not known yet, and not missing either.
+    """
+    steps = tuple(steps_in(stage.planned.rollback_steps))
+    own = {step.identifier for step in steps}
+    scope = rollback_scope(words)
+    for step in steps:
+        texts = [step.spec, *(f"<+{condition}>" for condition in step.conditions)]
+        paths = {path for text in texts for path in tree_unresolved(text, scope)}
+        for path in sorted(paths):
+            found = _OWN_STEPS.search(path)
+            if found is None or (found.group(1) or found.group(2)) not in own:
+                yield step, path
+
+
+def rollback_scope(words: Words) -> Scope:
+    """The scope in which a rollback's expressions resolve, as far as it is known before it runs."""
+    return recording_scope(words)

@@ -1,0 +1,214 @@
+"""Whether a deployment may be undone: one small function per rule, each giving its reasons. Pure.
+
+The dashboard, the plan and the mutation run these same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus
+from pipelines.plan import steps_in
+from providers.values import DeploymentType
+from rollback.expressions import unresolved
+from rollback.facts import DeploymentFacts, StageFacts, Undo
+from rollback.values import Reason, ReasonCode
+
+_SUCCEEDED = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What the rules need besides the records. `max_age` None means no limit."""
+
+    enabled: bool
+    max_age: timedelta | None
+    at: datetime
+    supported: frozenset[DeploymentType]
+
+
+Rule = Callable[[DeploymentFacts, Circumstances], Iterator[Reason]]
+
+
+def reasons_of(facts: DeploymentFacts, circumstances: Circumstances) -> tuple[Reason, ...]:
+    """Every reason that the records give."""
+    return tuple(reason for rule in RULES for reason in rule(facts, circumstances))
+
+
+def feature_disabled(_facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
+    if not circumstances.enabled:
+        yield Reason(
+            ReasonCode.FEATURE_DISABLED,
+            "Post-deployment rollback is switched off.",
+            "An operator can switch it on with UNSHIP_POST_PROD_ROLLBACK=true.",
+        )
+
+
+def not_a_deployment(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    if facts.mark.kind is ExecutionKind.ROLLBACK:
+        yield Reason(
+            ReasonCode.NOT_A_DEPLOYMENT,
+            f"This is the {facts.mark}, and a rollback cannot itself be rolled back.",
+            "Run the pipeline again with the version you want.",
+        )
+
+
+def not_successful(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    mark = facts.mark
+    if mark.kind is ExecutionKind.DEPLOYMENT and mark.status is not ExecutionStatus.SUCCEEDED:
+        active = mark.status in ACTIVE_EXECUTIONS
+        yield Reason(
+            ReasonCode.EXECUTION_NOT_SUCCESSFUL,
+            f"Only a successful deployment can be rolled back; this one is {mark.status}.",
+            "Wait until it has ended, or abort it."
+            if active
+            else "Roll back the last successful deployment, or run the pipeline again.",
+        )
+
+
+def not_latest(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        if stage.newer is not None:
+            yield Reason(
+                ReasonCode.NOT_LATEST_DEPLOYMENT,
+                f'Stage "{stage.planned.name}": {stage.newer} deployed to the same target later.',
+                f"Roll back execution {stage.newer.execution_id} instead.",
+                stage_id=stage.id,
+            )
+
+
+def type_unsupported(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        if stage.deployment_type not in circumstances.supported:
+            yield Reason(
+                ReasonCode.DEPLOYMENT_TYPE_UNSUPPORTED,
+                f'Stage "{stage.planned.name}": no platform here rolls back the type {stage.deployment_type}.',
+                "Undo it with the platform's own tools.",
+                stage_id=stage.id,
+            )
+
+
+def no_rollback_steps(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    if not facts.stages and facts.mark.kind is ExecutionKind.DEPLOYMENT:
+        yield Reason(
+            ReasonCode.NO_ROLLBACK_STEPS,
+            "The execution has no stage that deploys something.",
+            "Roll back an execution that deployed something.",
+        )
+    for stage in facts.stages:
+        if stage.ran and not any(steps_in(stage.planned.rollback_steps)):
+            yield Reason(
+                ReasonCode.NO_ROLLBACK_STEPS,
+                f'Stage "{stage.planned.name}" declared no rollbackSteps when it ran.',
+                "Add rollbackSteps to the stage for the next deployment, and narrow this rollback to the others.",
+                stage_id=stage.id,
+            )
+
+
+def already_rolled_back(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        undo = next((undo for undo in stage.undos if undo_counts(undo)), None)
+        if undo is not None:
+            yield Reason(
+                ReasonCode.ALREADY_ROLLED_BACK,
+                f'Stage "{stage.planned.name}" was rolled back already by {undo.rollback}.',
+                "Run the pipeline again; the new deployment can be rolled back.",
+                stage_id=stage.id,
+            )
+
+
+def rollback_in_progress(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        running = next((undo.rollback for undo in stage.undos if undo.rollback.status in ACTIVE_EXECUTIONS), None)
+        if running is not None:
+            yield Reason(
+                ReasonCode.ROLLBACK_IN_PROGRESS,
+                f'Stage "{stage.planned.name}" is being rolled back by {running}.',
+                f"Follow execution {running.execution_id}.",
+                stage_id=stage.id,
+            )
+
+
+def no_previous_deployment(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        supported = stage.deployment_type in circumstances.supported
+        if stage.ran and supported and not (stage.snapshot or {}).get("existed", False):
+            yield Reason(
+                ReasonCode.NO_PREVIOUS_DEPLOYMENT,
+                f'Stage "{stage.planned.name}": nothing ran there before, so there is nothing to go back to.',
+                "Delete the deployment at the platform, or deploy another version.",
+                stage_id=stage.id,
+            )
+
+
+def target_busy(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        own = {undo.rollback.execution_id for undo in stage.undos} | {facts.mark.execution_id}
+        if stage.holder is not None and stage.holder.execution_id not in own:
+            yield Reason(
+                ReasonCode.TARGET_BUSY,
+                f'Stage "{stage.planned.name}": {stage.holder_message}',
+                f"Wait for execution {stage.holder.execution_id}, or abort it.",
+                stage_id=stage.id,
+            )
+
+
+def too_old(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
+    if facts.finished_at is None or circumstances.max_age is None:
+        return
+    age = circumstances.at - facts.finished_at
+    if age > circumstances.max_age:
+        yield Reason(
+            ReasonCode.TOO_OLD,
+            f"The deployment ended {age.days} days ago, more than {circumstances.max_age / timedelta(days=1):g}.",
+            "Run the pipeline with the version you want, or have UNSHIP_ROLLBACK_MAX_AGE_DAYS raised.",
+        )
+
+
+def expression_unresolved(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        words = facts.words.get(stage.id)
+        if words is None or not stage.ran:
+            continue
+        for step, path in unresolved(stage, words):
+            yield Reason(
+                ReasonCode.EXPRESSION_UNRESOLVED,
+                f'Stage "{stage.planned.name}", step "{step.name}": the deployment never recorded <+{path}>.',
+                "Correct the rollbackSteps for the next deployment, and narrow this rollback to the other stages.",
+                stage_id=stage.id,
+            )
+
+
+def undo_counts(undo: Undo) -> bool:
+    """Whether this try used up the one rollback of its stage: it succeeded, as a whole."""
+    return undo.status in UNDO_CLAIMED and undo.rollback.status in _SUCCEEDED
+
+
+def undone_before(stage: StageFacts) -> Undo | None:
+    """The earlier, failed or aborted rollback that had already undone this stage: it is not undone twice."""
+    return next(
+        (
+            undo
+            for undo in stage.undos
+            if undo.status in UNDO_CLAIMED and undo.rollback.status not in (*_SUCCEEDED, *ACTIVE_EXECUTIONS)
+        ),
+        None,
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    feature_disabled,
+    not_a_deployment,
+    not_successful,
+    not_latest,
+    type_unsupported,
+    no_rollback_steps,
+    already_rolled_back,
+    rollback_in_progress,
+    no_previous_deployment,
+    target_busy,
+    too_old,
+    expression_unresolved,
+)

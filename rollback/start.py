@@ -1,0 +1,177 @@
+"""Starts a rollback: the checks again inside the transaction that takes the locks, then the engine gets it."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.columns import new_id
+from db.statuses import ExecutionKind, RollbackStatus
+from db.tables import Execution
+from pipelines.accepting import Accepted, accept, next_sequence
+from pipelines.answers import Refused, Started
+from pipelines.ending import set_rollback_status
+from pipelines.idempotency import Keyed, answered, remember
+from pipelines.placing import Placed
+from pipelines.plan import PlannedStage
+from pipelines.roots import run_words
+from pipelines.runtime import Runtime
+from rollback.eligibility import asked, recorded, verdict
+from rollback.errors import ScopeNotFound
+from rollback.facts import DeploymentFacts, StageFacts
+from rollback.planning import changes_by_stage, executable_plan, frozen, plan_view
+from rollback.values import (
+    Eligibility,
+    Reason,
+    ReasonCode,
+    RollbackPlanView,
+    RollbackRefused,
+    RollbackRequest,
+    RollbackStarted,
+    Severity,
+)
+from rollback.wording import original_run
+
+_OPERATION = "rollbackDeployment"
+_NEVER_OVERRIDABLE = frozenset(ReasonCode) - {ReasonCode.FROZEN}
+
+
+async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
+    """Check, lock, freeze the plan and hand it to the engine; or say why not, and nothing has happened."""
+    try:
+        refused = _refused_overrides(request) or await _repeated(runtime, request)
+        return refused or await _roll_back(runtime, request)
+    except ScopeNotFound as error:
+        return RollbackRefused("NOT_FOUND", str(error), path=("target",))
+    except IntegrityError:
+        return await _lost_race(runtime, request)
+
+
+async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
+    async with runtime.database.read() as connection:
+        facts = await recorded(connection, request.scope)
+    platforms = await asked(runtime, facts)
+    if request.plan_hash is not None:
+        plan = plan_view(runtime, facts, platforms, await changes_by_stage(runtime, facts))
+        if plan.hash != request.plan_hash and plan.eligibility.allows:
+            return _stale(plan)
+    async with runtime.database.write() as session:
+        before = await answered(session, _keyed(request))
+        if before is not None:
+            return _answer(before)
+        facts = await recorded(session, request.scope)
+        eligibility = verdict(runtime, facts, platforms)
+        if not eligibility.allows:
+            return _ineligible(eligibility)
+        execution_id = await _accept(session, facts, request)
+    await runtime.enqueue(execution_id)
+    runtime.bell.ring(execution_id)
+    runtime.bell.ring(facts.mark.execution_id)
+    return RollbackStarted(execution_id, eligibility)
+
+
+async def _accept(session: AsyncSession, facts: DeploymentFacts, request: RollbackRequest) -> str:
+    execution_id = new_id()
+    sequence = await next_sequence(session, facts.pipeline_id)
+    pairs = executable_plan(facts)
+    execution = Execution(
+        id=execution_id,
+        kind=ExecutionKind.ROLLBACK,
+        sequence_id=sequence,
+        pipeline_id=facts.pipeline_id,
+        rollback_status=RollbackStatus.STARTED,
+        triggered_by=request.subject,
+        reason=request.reason,
+        yaml=facts.yaml,
+        plan=frozen(tuple(planned for _, planned in pairs)).as_json(),
+        recorded={
+            "pipeline": run_words(ExecutionKind.ROLLBACK, execution_id, sequence, request.subject),
+            "originalExecution": original_run(facts),
+        },
+        original_execution_id=facts.mark.execution_id,
+        attempt=1 + len({undo.rollback.execution_id for stage in facts.stages for undo in stage.undos}),
+    )
+    placed = tuple(_placed(stage, planned) for stage, planned in pairs)
+    targets = frozenset(planned.target_id for _, planned in pairs if planned.target_id)
+    await accept(session, Accepted(execution, placed, targets))
+    await set_rollback_status(
+        session, [facts.mark.execution_id], [stage.id for stage, _ in pairs], RollbackStatus.STARTED
+    )
+    await remember(session, _keyed(request), execution_id)
+    return execution_id
+
+
+def _placed(stage: StageFacts, planned: PlannedStage) -> Placed:
+    return Placed(
+        planned,
+        service_id=stage.service_id,
+        environment_id=stage.environment_id,
+        infrastructure_id=stage.infrastructure_id,
+        artifact=stage.previous_artifact,
+        previous_artifact=stage.artifact,
+        rollback_status=RollbackStatus.STARTED,
+    )
+
+
+def _keyed(request: RollbackRequest) -> Keyed:
+    scope = request.scope
+    return Keyed(
+        _OPERATION,
+        request.subject,
+        request.idempotency_key,
+        {
+            "execution": scope.execution_id,
+            "stages": " ".join(sorted(scope.stage_ids or ())),
+            "instance": scope.instance_id,
+            "reason": request.reason,
+            "planHash": request.plan_hash,
+            "overrides": {override.code: override.justification for override in request.overrides},
+        },
+    )
+
+
+async def _repeated(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused | None:
+    """The answer that this idempotency key was given before, without asking any platform again."""
+    if request.idempotency_key is None:
+        return None
+    async with runtime.database.write() as session:
+        before = await answered(session, _keyed(request))
+    return _answer(before) if before is not None else None
+
+
+def _answer(before: Started | Refused) -> RollbackStarted | RollbackRefused:
+    if isinstance(before, Refused):
+        return RollbackRefused(before.code, before.message, path=before.path)
+    return RollbackStarted(before.execution_id, None)
+
+
+def _refused_overrides(request: RollbackRequest) -> RollbackRefused | None:
+    for override in request.overrides:
+        if override.code in _NEVER_OVERRIDABLE:
+            message = f"{override.code} cannot be overridden."
+            return RollbackRefused("OVERRIDE_NOT_ALLOWED", message, path=("overrides",))
+    return None
+
+
+def _ineligible(eligibility: Eligibility) -> RollbackRefused:
+    blocking: tuple[Reason, ...] = tuple(
+        reason for reason in eligibility.reasons if reason.severity is Severity.BLOCKING
+    )
+    first = blocking[0]
+    return RollbackRefused(first.code, first.message, eligibility, ("target",))
+
+
+def _stale(plan: RollbackPlanView) -> RollbackRefused:
+    message = "The plan is no longer what it was when you saw it. Look at the new one and decide again."
+    return RollbackRefused("PLAN_STALE", message, plan.eligibility, ("planHash",), plan)
+
+
+async def _lost_race(runtime: Runtime, request: RollbackRequest) -> RollbackRefused:
+    """Another process took the lock between our check and our write: the checks now say so themselves."""
+    async with runtime.database.read() as connection:
+        facts = await recorded(connection, request.scope)
+    eligibility = verdict(runtime, facts, ())
+    if eligibility.allows:
+        message = "Another request changed the same target at the same moment. Try again."
+        return RollbackRefused("CONFLICT", message, eligibility, ("target",))
+    return _ineligible(eligibility)
