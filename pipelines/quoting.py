@@ -12,8 +12,9 @@ from pipelines.expressions.evaluation import Evaluator
 from pipelines.expressions.scope import Scope
 from pipelines.expressions.syntax import Expression
 from pipelines.expressions.templates import Template, parse
-from pipelines.shell_commands import SLOT, declares_evaluated_variables
-from pipelines.shell_lexer import Place, ScriptError, Slot, slots_of
+from pipelines.shell.commands import SLOT, declares_evaluated_variables
+from pipelines.shell.cursor import Place, ScriptError, Slot
+from pipelines.shell.lexer import slots_of
 
 __all__ = ["ScriptError", "ScriptTemplate", "ShellScript", "parse_script", "render_script"]
 

@@ -1,0 +1,1 @@
+"""How a shell reads a script: enough to know where a value may stand. Imports nothing else of the project."""
