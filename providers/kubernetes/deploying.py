@@ -1,0 +1,191 @@
+"""K8sRollingDeploy and K8sApply: check everything, record, apply, wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from providers.errors import ProviderError, ProviderRefused
+from providers.interface import Attempt
+from providers.kubernetes.applying import (
+    apply_all,
+    check,
+    create_namespace,
+    delete_all,
+    namespace_exists,
+    place_all,
+    refuse_paused,
+)
+from providers.kubernetes.diff import differences
+from providers.kubernetes.history import Content, History, Record, StoredObject, newest_real, of_token
+from providers.kubernetes.live import Live, Site, read_live
+from providers.kubernetes.manifests import parse, parse_all
+from providers.kubernetes.objects import (
+    NUMBER_ANNOTATION,
+    KubeObject,
+    Ref,
+    annotation,
+    labelled,
+    stateless,
+)
+from providers.kubernetes.preparation import numbered, to_deploy, with_configuration
+from providers.kubernetes.tree import Tree
+from providers.kubernetes.values import ApplySpec, Operation, RollingDeploySpec
+from providers.kubernetes.waiting import Watcher
+from providers.kubernetes.workloads import is_paused
+from providers.values import Artifact, Effect, Outcome, Release
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a step wants to apply, and how."""
+
+    operation: Operation
+    manifests: tuple[KubeObject, ...]
+    artifact: Artifact | None
+    dry_run: bool
+    wait: bool
+    prune: bool = False
+
+
+async def roll_out(site: Site, release: Release, spec: RollingDeploySpec, attempt: Attempt) -> Outcome:
+    """K8sRollingDeploy: all manifests of the service."""
+    manifests = parse_all(release.manifests)
+    if not manifests:
+        raise ProviderRefused(f'Service "{release.service}" has no manifests, so there is nothing to deploy.')
+    plan = Plan(
+        Operation.DEPLOY,
+        manifests,
+        release.artifact,
+        dry_run=not spec.skip_dry_run,
+        wait=True,
+        prune=spec.pruning_enabled,
+    )
+    return await _carry_out(site, plan, attempt)
+
+
+async def apply_manifests(site: Site, release: Release, spec: ApplySpec, attempt: Attempt) -> Outcome:
+    """K8sApply: some manifests of the service, or the step's own."""
+    known = {manifest.identifier: manifest for manifest in release.manifests}
+    missing = [name for name in spec.file_paths if name not in known]
+    if missing:
+        listed = ", ".join(sorted(known)) or "none"
+        raise ProviderRefused(f'The service has no manifest "{missing[0]}" (it has: {listed}).')
+    manifests = parse_all(known[name] for name in spec.file_paths)
+    if spec.manifest_source is not None:
+        manifests += parse("manifestSource", spec.manifest_source.spec.store.spec.content)
+    if not manifests:
+        raise ProviderRefused("K8sApply names nothing to apply: set filePaths or manifestSource.")
+    plan = Plan(
+        Operation.APPLY,
+        manifests,
+        release.artifact,
+        dry_run=not spec.skip_dry_run,
+        wait=not spec.skip_steady_state_check,
+    )
+    return await _carry_out(site, plan, attempt)
+
+
+async def _carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
+    history = History(site.cluster, site.namespace, site.release)
+    placed = await place_all(site, plan.manifests)
+    manifests = {item.ref: item.body for item in placed}
+    objects = with_configuration(tuple(labelled(item, site.release) for item in placed))
+    records, live, has_namespace = await asyncio.gather(
+        history.read(), read_live(site, manifests), namespace_exists(site)
+    )
+    record = of_token(records, attempt.token)
+    if record is not None and record.real:
+        await _wait(site, plan, objects, {}, attempt)
+        return _outcome(site, record, Effect.CHANGED, None)
+    refuse_paused(objects, live)
+    number = record.number if record else records[-1].number + 1 if records else 1
+    wanted = tuple(to_deploy(item, manifests[item.ref], live, number) for item in objects)
+    unchanged: set[Ref] = set()
+    if plan.dry_run and has_namespace:
+        checked = await check(site, wanted)
+        wanted, unchanged = _as_checked(wanted, checked, live)
+    stale = await _stale(site, plan, records, manifests)
+    if record is None:
+        if not has_namespace:
+            await create_namespace(site, attempt.before_effect)
+        content = _content(plan, wanted, live, stale)
+        record = await history.begin(records, plan.operation, attempt.token, content, attempt.before_effect)
+    try:
+        changed = [item for item in wanted if item.ref not in unchanged]
+        applied = await apply_all(site, changed, attempt.before_effect)
+        await delete_all(site, stale.bodies, stale, attempt.before_effect)
+        await _wait(site, plan, wanted, {**live.bodies, **applied}, attempt)
+    except ProviderError:
+        await history.fail(record, attempt.before_effect)
+        raise
+    await history.finish(record, records, attempt.before_effect)
+    if not changed and not stale.bodies:
+        return _outcome(site, record, Effect.SKIPPED, "Everything was already as the manifests say.")
+    return _outcome(site, record, Effect.CHANGED, None)
+
+
+def _as_checked(
+    wanted: tuple[KubeObject, ...], checked: dict[Ref, Tree], live: Live
+) -> tuple[tuple[KubeObject, ...], set[Ref]]:
+    """The objects again, and which of them the release would leave as they are.
+
+    A workload that a release does not change keeps the number of the release that did.
+    """
+    unchanged: set[Ref] = set()
+    result: list[KubeObject] = []
+    for item in wanted:
+        before, after = live.bodies.get(item.ref), checked.get(item.ref)
+        old = annotation(before, NUMBER_ANNOTATION) if before is not None and item.ref.is_workload else None
+        kept = KubeObject(item.ref, numbered(item.body, old)) if old else item
+        if before is None or after is None:
+            result.append(item)
+            continue
+        outcome = numbered(stateless(after), old) if old else stateless(after)
+        same = not differences(stateless(before), outcome)
+        result.append(kept if same else item)
+        if same:
+            unchanged.add(item.ref)
+    return tuple(result), unchanged
+
+
+async def _stale(site: Site, plan: Plan, records: tuple[Record, ...], manifests: dict[Ref, Tree]) -> Live:
+    """What the last release had and this one has not, if that is to be pruned."""
+    last = newest_real(record for record in records if record.operation in {Operation.DEPLOY, Operation.ROLL_BACK})
+    if not plan.prune or last is None:
+        return Live({})
+    return await read_live(site, {item.ref for item in last.content.applied} - set(manifests))
+
+
+def _content(plan: Plan, wanted: tuple[KubeObject, ...], live: Live, stale: Live) -> Content:
+    before = [StoredObject.of(item.ref, live.state(item.ref)) for item in wanted]
+    before += [StoredObject.of(ref, stale.state(ref)) for ref in stale.bodies]
+    return Content(
+        artifact=plan.artifact,
+        applied=tuple(StoredObject.of(item.ref, item.body) for item in wanted),
+        before=tuple(before),
+    )
+
+
+async def _wait(
+    site: Site, plan: Plan, objects: Iterable[KubeObject], seen: dict[Ref, Tree], attempt: Attempt
+) -> None:
+    if plan.wait:
+        workloads = [item for item in objects if item.ref.is_workload and not is_paused(item.body)]
+        await Watcher(site.cluster, attempt).wait({item.ref: seen.get(item.ref) for item in workloads})
+
+
+def _outcome(site: Site, record: Record, effect: Effect, reason: str | None) -> Outcome:
+    return Outcome(effect=effect, reason=reason, outputs=outputs(site, record))
+
+
+def outputs(site: Site, record: Record) -> dict[str, JsonValue]:
+    """What expressions can read of a step: texts."""
+    return {
+        "releaseNumber": str(record.number),
+        "releaseName": site.release,
+        "namespace": site.namespace,
+    }

@@ -1,0 +1,69 @@
+"""From what went wrong on the wire to the one ProviderError that says it: pure mapping, no input or output."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+from pydantic import JsonValue
+
+from providers.errors import (
+    ProviderConflict,
+    ProviderError,
+    ProviderNotFound,
+    ProviderRefused,
+    ProviderUnreachable,
+)
+from providers.kubernetes.retry import is_transient
+from providers.kubernetes.tree import text
+
+LONGEST_QUOTE = 1_000
+
+
+def of_response(doing: str, response: httpx.Response) -> ProviderError:
+    """The error of an answer that is not a success. `doing` continues "Unship could not ..."."""
+    said = _said(response)
+    message = f"Unship could not {doing}."
+    match response.status_code:
+        case 401:
+            return ProviderRefused(
+                f"{message} The cluster does not accept the credentials of the connector: renew them.", said
+            )
+        case 403:
+            return ProviderRefused(f"{message} The connector's user lacks the permission: grant it.", said)
+        case 404 | 410:
+            return ProviderNotFound(message, said)
+        case 409:
+            return ProviderConflict(message, said)
+        case status if is_transient(status):
+            return ProviderUnreachable(f"{message} The API server is overloaded or failing.", said)
+        case _:
+            return ProviderRefused(message, said)
+
+
+def of_transport(doing: str, server: str, error: Exception) -> ProviderUnreachable:
+    """The error of a request that got no answer, or none that can be trusted."""
+    what = "no answer in time" if isinstance(error, httpx.TimeoutException) else _plain(error)
+    return ProviderUnreachable(f"Unship could not {doing}: {server} gave {what}.")
+
+
+def of_garbage(doing: str, server: str) -> ProviderUnreachable:
+    return ProviderUnreachable(
+        f"Unship could not {doing}: {server} answered with something that is not the Kubernetes API."
+    )
+
+
+def _plain(error: Exception) -> str:
+    if isinstance(error, httpx.ConnectError):
+        return f"no connection ({str(error)[:200] or type(error).__name__})"
+    return f"a broken answer ({type(error).__name__})"
+
+
+def _said(response: httpx.Response) -> str:
+    """The Status message of the API server, or the beginning of whatever else came."""
+    try:
+        status: JsonValue = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return f"HTTP {response.status_code} {response.text[:200]}".strip()
+    message = text(status, "message") or text(status, "reason")
+    return (message or f"HTTP {response.status_code}")[:LONGEST_QUOTE]

@@ -1,0 +1,82 @@
+"""The way back, from the history: what each object was before the releases that are undone. Pure.
+
+The state that counts is the one after the last release that was really deployed. A failed one in between is
+undone together with what came after it, because its record holds what was there before it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from providers.errors import ProviderNotFound
+from providers.kubernetes.history import Record
+from providers.kubernetes.live import Live
+from providers.kubernetes.objects import KubeObject, Ref
+from providers.kubernetes.tree import Tree, digest, text
+from providers.kubernetes.values import KubernetesSnapshot, ObjectState
+
+
+@dataclass(frozen=True)
+class Way:
+    """The states to bring back: `before` by object, None for one that did not exist. `undone` are the releases."""
+
+    before: dict[Ref, Tree | None]
+    undone: tuple[Record, ...]
+
+    def present(self) -> tuple[KubeObject, ...]:
+        return tuple(KubeObject(ref, body) for ref, body in self.before.items() if body is not None)
+
+    def absent(self) -> tuple[Ref, ...]:
+        return tuple(ref for ref, body in self.before.items() if body is None)
+
+
+def way_back(records: Iterable[Record], base: int, own_token: str | None = None) -> Way:
+    """What the releases after `base` changed, as it was before the first of them; the own rollback left out."""
+    undone = tuple(record for record in records if record.number > base and record.token != own_token)
+    before: dict[Ref, Tree | None] = {}
+    for record in undone:
+        for stored in record.content.before:
+            before.setdefault(stored.ref, stored.body)
+    return Way(before, undone)
+
+
+def ref_of(state: ObjectState) -> Ref:
+    return Ref.of(state.api_version, state.kind, state.name, state.namespace)
+
+
+def fingerprint(ref: Ref, body: Tree, live: Tree | None) -> str:
+    """A digest that tells whether an object changed; of a Secret it tells nothing of the content."""
+    if ref.kind == "Secret" and not ref.group:
+        metadata = (text(live, "metadata", "uid"), text(live, "metadata", "resourceVersion"))
+        return digest([*metadata]) if live is not None else ""
+    return digest(body)
+
+
+def refuse_gaps(snapshot: KubernetesSnapshot, way: Way, records: Iterable[Record], live: Live) -> None:
+    """ProviderNotFound if the history no longer tells what the objects of the snapshot were.
+
+    Records are numbered without gaps, so a missing one was deleted, by hand or with its namespace.
+    """
+    base = snapshot.release_number
+    numbers = {record.number for record in records}
+    first = min((record.number for record in way.undone), default=None)
+    complete = (base == 0 or base in numbers) and (first is None or first == base + 1)
+    if complete and first is not None:
+        return
+    changed = [
+        str(ref)
+        for state in snapshot.objects
+        if (ref := ref_of(state)) not in way.before and state.digest != _fingerprint_now(ref, live)
+    ]
+    if not changed:
+        return
+    raise ProviderNotFound(
+        f"The release history in the cluster does not say what {', '.join(changed[:5])} was before: "
+        "its record was deleted, or something other than Unship made the change. Deploy the earlier version."
+    )
+
+
+def _fingerprint_now(ref: Ref, live: Live) -> str | None:
+    body = live.state(ref)
+    return fingerprint(ref, body, live.bodies.get(ref)) if body is not None else None

@@ -1,0 +1,47 @@
+"""When a request is sent again, and how long to wait before: pure decisions, no input or output."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# The first try and five more; the waits add up to about 5 s, which a short fault survives and a person accepts.
+MOST_TRIES = 6
+FIRST_WAIT_SECONDS = 0.1
+LONGEST_WAIT_SECONDS = 3.0
+# A server that asks for more patience than this is reported instead.
+LONGEST_RETRY_AFTER_SECONDS = 30.0
+
+_TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def is_transient(status: int) -> bool:
+    """Whether the same request may get a better answer later."""
+    return status in _TRANSIENT
+
+
+def retry_after(header: str | None, now: datetime | None = None) -> float | None:
+    """Seconds asked for by a Retry-After header (RFC 9110, 10.2.3): a number or a date."""
+    if header is None:
+        return None
+    value = header.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+def wait_before(next_try: int, asked: float | None) -> float | None:
+    """Seconds to wait before try number `next_try` (the first is 1); None to give up."""
+    if next_try > MOST_TRIES:
+        return None
+    if asked is not None and asked > LONGEST_RETRY_AFTER_SECONDS:
+        return None
+    ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (next_try - 2))
+    jittered = random.uniform(ceiling / 2, ceiling)  # noqa: S311 - spreads load, keeps no secret
+    return max(asked or 0.0, jittered)

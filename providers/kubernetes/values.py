@@ -1,0 +1,189 @@
+"""What crosses the provider interface for Kubernetes: the target, the snapshot, the details of a pod, step specs.
+
+May import `providers.values` and pydantic only.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from providers.values import InstanceDetails, Snapshot, Value
+
+# RFC 1123: a namespace is one label; a release name becomes a label value and a part of Secret names.
+NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+ReleaseName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$")]
+
+
+class Document(BaseModel):
+    """Base of what is read from YAML: camelCase keys, unknown ones refused, frozen."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+
+class KubernetesTarget(Document):
+    """The `spec` of a KubernetesDirect infrastructure: one release name in one namespace of one cluster."""
+
+    connector_ref: str = Field(min_length=1)
+    namespace: NamespaceName
+    release_name: ReleaseName
+
+
+class ObjectState(Value):
+    """An object as it was: its identity and the digest of what it said, never what it said."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str | None = None
+    digest: str
+
+
+class KubernetesSnapshot(Snapshot):
+    """The way back on Kubernetes.
+
+    `release_number` is the newest release that was really deployed when this was taken (0 for none). What the
+    objects said is kept in the cluster, in the record of the release that changed them, so that no content of a
+    Secret and no resolved secret leaves it. `objects` are those that existed.
+    """
+
+    release_number: int
+    objects: tuple[ObjectState, ...] = ()
+
+
+class ContainerDetails(Value):
+    name: str
+    image: str
+    ready: bool
+    restarts: int
+
+
+class PodDetails(InstanceDetails):
+    """What a pod shows of itself. `workload` is kind/name of what manages it, where something does."""
+
+    namespace: str
+    pod_name: str
+    workload: str | None = None
+    node: str | None = None
+    pod_ip: str | None = None
+    phase: str | None = None
+    reason: str | None = None
+    containers: tuple[ContainerDetails, ...] = ()
+
+
+class RollingDeploySpec(Document):
+    """K8sRollingDeploy. Without `skip_dry_run` the API server checks every manifest before any is applied.
+
+    `pruning_enabled` also deletes what the previous release had and this one has not; off as in the reference.
+    """
+
+    skip_dry_run: bool = False
+    pruning_enabled: bool = False
+
+
+class RollingRollbackSpec(Document):
+    """K8sRollingRollback. What only the undone release created is always deleted, so `pruning_enabled` is accepted
+    for the sake of existing files and changes nothing."""
+
+    pruning_enabled: bool = True
+    skip_dry_run: bool = False
+
+
+class InlineContent(Document):
+    content: str = Field(min_length=1)
+
+
+class InlineStore(Document):
+    type: Literal["Inline"]
+    spec: InlineContent
+
+
+class ManifestSpec(Document):
+    store: InlineStore
+
+
+class ManifestSource(Document):
+    type: Literal["K8sManifest"]
+    spec: ManifestSpec
+
+
+class ApplySpec(Document):
+    """K8sApply: the service's manifests named in `file_paths` (by identifier), or manifests of its own."""
+
+    file_paths: tuple[str, ...] = ()
+    manifest_source: ManifestSource | None = None
+    skip_dry_run: bool = False
+    skip_steady_state_check: bool = False
+
+
+class CountValue(Document):
+    count: int = Field(ge=0, le=100_000)
+
+
+class PercentageValue(Document):
+    percentage: int = Field(ge=0, le=1_000)
+
+
+class CountSelection(Document):
+    type: Literal["Count"]
+    spec: CountValue
+
+
+class PercentageSelection(Document):
+    """So many per cent of the copies that are wanted when the step starts, rounded up."""
+
+    type: Literal["Percentage"]
+    spec: PercentageValue
+
+
+InstanceSelection = Annotated[CountSelection | PercentageSelection, Field(discriminator="type")]
+
+
+class ScaleSpec(Document):
+    """K8sScale: `workload` is kind/name, as in Deployment/web."""
+
+    workload: str
+    instance_selection: InstanceSelection
+    skip_steady_state_check: bool = False
+
+
+class NamedResources(Document):
+    resource_names: tuple[str, ...] = Field(min_length=1)
+
+
+class ResourceNames(Document):
+    type: Literal["ResourceName"]
+    spec: NamedResources
+
+
+class WholeReleaseSpec(Document):
+    delete_namespace: Literal[False, "false"] = False
+
+
+class WholeRelease(Document):
+    """All that carries the release's label. The namespace is never deleted."""
+
+    type: Literal["ReleaseName"]
+    spec: WholeReleaseSpec = WholeReleaseSpec()
+
+
+DeletedResources = Annotated[ResourceNames | WholeRelease, Field(discriminator="type")]
+
+
+class DeleteSpec(Document):
+    """K8sDelete."""
+
+    resources: DeletedResources
+
+
+class Operation(StrEnum):
+    """What a record of the history was written for."""
+
+    DEPLOY = "deploy"
+    APPLY = "apply"
+    SCALE = "scale"
+    DELETE = "delete"
+    ROLL_BACK = "rollback"
