@@ -1,0 +1,93 @@
+"""Applies configuration documents: loaded and checked as a whole, then written as a whole, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+
+from pipelines.configuration_checks import connector_problems, known_references, type_problems
+from pipelines.configuration_writes import Written, write_configuration
+from pipelines.documents import Configuration, KnownReferences, load_configuration
+from pipelines.local_files import with_local_files
+from pipelines.problems import ConfigurationProblems, Problem
+from pipelines.runtime import Runtime
+from pipelines.vocabulary import vocabulary_of
+from pipelines.yaml_guard import read_documents
+from pipelines.yaml_nodes import Document
+
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What the documents now are, in their order: the name of the GraphQL type and the id of each.
+
+    `changed` are the ids of those that were new or different; the others were not touched.
+    """
+
+    nodes: tuple[tuple[str, str], ...]
+    changed: frozenset[str]
+
+
+class _Outdated(Exception):
+    """What was checked is no longer what the database holds; check again."""
+
+
+async def apply_configuration(
+    runtime: Runtime, text: str, directory: Path | None
+) -> Applied | tuple[Problem, ...]:
+    """Create or update everything that `text` declares, in one transaction; nothing is ever removed.
+
+    `directory` is what `store: {type: Local}` is relative to; None where there is no file. Returns the problems,
+    in order of position, where there are any; then nothing was changed.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return await _apply(runtime, text, directory)
+        except ConfigurationProblems as problems:
+            return problems.problems
+        except (_Outdated, IntegrityError):
+            if tries == _TRIES:
+                raise
+
+
+async def _apply(runtime: Runtime, text: str, directory: Path | None) -> Applied:
+    async with runtime.database.read() as connection:
+        known = await known_references(connection, runtime.registry)
+    # Reading a megabyte of YAML takes a second, which no other request should wait for.
+    configuration, documents = await asyncio.to_thread(_load, runtime, text, directory, known)
+    async with runtime.database.write() as session:
+        if await known_references(session, runtime.registry) != known:
+            raise _Outdated
+        _refuse(await type_problems(session, runtime.registry, configuration, documents))
+        written = await write_configuration(session, runtime.registry, configuration)
+    return _applied(written)
+
+
+def _load(
+    runtime: Runtime, text: str, directory: Path | None, known: KnownReferences
+) -> tuple[Configuration, dict[int, Document]]:
+    vocabulary = vocabulary_of(runtime.registry, runtime.rules.allow_scripts)
+    configuration = load_configuration(text, vocabulary, known)
+    documents = {document.index: document for document in read_documents(text).documents}
+    configuration, problems = with_local_files(configuration, documents, directory)
+    _refuse(problems + connector_problems(runtime.registry, configuration, documents))
+    return configuration, documents
+
+
+def _refuse(problems: list[Problem]) -> None:
+    if problems:
+        raise ConfigurationProblems(problems)
+
+
+def _applied(written: list[Written]) -> Applied:
+    ordered = sorted(written, key=lambda item: item.document)
+    return Applied(
+        nodes=tuple((item.type_name, item.id) for item in ordered),
+        changed=frozenset(item.id for item in ordered if item.changed),
+    )
