@@ -353,6 +353,7 @@ def upgrade() -> None:
         sa.Column("identifier", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
+        sa.Column("at_platform", sa.Boolean(), nullable=False),
         sa.Column("status", sa.String(length=64), nullable=False),
         sa.Column("status_reason", sa.String(), nullable=True),
         sa.Column("outputs", sa.JSON(), nullable=False),
