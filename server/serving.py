@@ -1,40 +1,93 @@
-"""The process that listens: uvicorn with our limits, and an end in order. Imports nothing of the project."""
+"""The process that listens: uvicorn with our limits, a start that says what is wrong, an end in order.
+
+Imports server.app.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
+from types import FrameType
 
 import uvicorn
+import uvloop
 from starlette.applications import Starlette
+
+from server.app import create_app
+from server.settings import Settings, SettingsError
 
 WEBSOCKET_BYTES = 64 * 1024
 
 
-def config(app: Starlette, host: str, port: int, shutdown_seconds: int) -> uvicorn.Config:
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; 0 after an end in order. Raises what the start may raise."""
+    listener = _bound(settings.host, settings.port)
+    app = create_app(settings)
+    server = Server(config(app, settings.shutdown_seconds), app.state.running.draining)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn raises the signal again when it has stopped serving, and the engine still has to end in order then.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return uvloop.run(_run(app, server, listener))
+
+
+async def _run(app: Starlette, server: Server, listener: socket.socket) -> int:
+    # Not uvicorn's own lifespan: it answers a start that fails with a traceback instead of raising it.
+    async with app.router.lifespan_context(app):
+        if not server.should_exit:
+            host, port = listener.getsockname()[:2]
+            server.announcement = f"Unship is ready: http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
+            await server.serve([listener])
+    return 0
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has the address but refuses connections until the server listens on it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise SettingsError(
+            f"UNSHIP_HOST, UNSHIP_PORT: cannot listen on {host}:{port}: {error.strerror}; choose another port"
+        ) from error
+    return listener
+
+
+def config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
     """uvloop and httptools; frames up to 64 KiB; no permessage-deflate, which costs 42 KB per subscriber."""
     return uvicorn.Config(
         app,
-        host=host,
-        port=port,
         loop="uvloop",
         http="httptools",
         ws="websockets-sansio",
         ws_max_size=WEBSOCKET_BYTES,
         ws_per_message_deflate=False,
-        lifespan="on",
+        lifespan="off",
         access_log=False,
         server_header=False,
+        log_level="warning",
         timeout_graceful_shutdown=shutdown_seconds,
     )
 
 
 class Server(uvicorn.Server):
-    """Tells open streams to end before it waits for them, so that a shutdown does not last as long as a stream."""
+    """Says where it listens, and tells open streams to end before it waits for them to end."""
 
     def __init__(self, settings: uvicorn.Config, draining: asyncio.Event) -> None:
         super().__init__(settings)
+        self.announcement: str | None = None
         self._draining = draining
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.announcement:
+            print(self.announcement, flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._draining.set()

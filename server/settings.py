@@ -60,9 +60,6 @@ class Settings(BaseSettings):
     allow_scripts: bool = Field(
         False, description="Whether pipelines may carry ShellScript and Http steps, which run on this machine"
     )
-    introspection: bool | None = Field(
-        None, description="Introspection and the explorer page at /graphql; unset: on with `UNSHIP_AUTH=none`"
-    )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Host names, comma-separated, under which the server may be called; unset: the loopback names",
@@ -107,10 +104,6 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'unship.db'}"
-
-    @property
-    def shows_introspection(self) -> bool:
-        return self.auth is AuthMode.NONE if self.introspection is None else self.introspection
 
     @property
     def callable_hosts(self) -> tuple[str, ...]:

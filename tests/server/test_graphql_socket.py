@@ -18,10 +18,13 @@ PROTOCOL = Subprotocol("graphql-transport-ws")
 
 
 @contextmanager
-def opened(tiny: Running, *protocols: Subprotocol, **options: Any) -> Generator[ClientConnection]:
-    offered = list(protocols) or [PROTOCOL]
-    connection: ClientConnection = connect(tiny.socket_url, subprotocols=offered, compression=None, **options)
-    with connection:
+def opened(tiny: Running, *protocols: Subprotocol, origin: str | None = None) -> Generator[ClientConnection]:
+    with connect(
+        tiny.socket_url,
+        subprotocols=list(protocols) or [PROTOCOL],
+        compression=None,
+        additional_headers={"Origin": origin} if origin else None,
+    ) as connection:
         yield connection
 
 
@@ -256,13 +259,13 @@ def test_no_compression_is_negotiated(tiny: Running) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
 def test_a_foreign_page_cannot_open_a_socket(tiny: Running, origin: str) -> None:
-    with pytest.raises(InvalidStatus) as caught, opened(tiny, additional_headers={"Origin": origin}):
+    with pytest.raises(InvalidStatus) as caught, opened(tiny, origin=origin):
         pass
     assert caught.value.response.status_code == 403
 
 
 def test_a_page_of_this_machine_can_open_a_socket(tiny: Running) -> None:
-    with opened(tiny, additional_headers={"Origin": "http://localhost:3000"}) as connection:
+    with opened(tiny, origin="http://localhost:3000") as connection:
         say(connection, type="connection_init")
         assert hear(connection) == {"type": "connection_ack"}
 

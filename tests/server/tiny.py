@@ -100,7 +100,7 @@ class Subscription:
 
 class _Server(Server):
     def __init__(self, app: Starlette, draining: asyncio.Event, ready: threading.Event) -> None:
-        super().__init__(config(app, "127.0.0.1", 0, shutdown_seconds=3), draining)
+        super().__init__(config(app, shutdown_seconds=3), draining)
         self.ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -1,0 +1,56 @@
+"""The application as ASGI: `uvicorn server.app:create_app --factory`. Imports every floor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+
+from db import migrate
+from pipelines import engine
+from providers.connectors import load_connectors
+from providers.registry import Registry
+from schema.building import build
+from schema.context import RequestContext
+from server.explorer import explorer_page
+from server.graphql_service import GraphQLService
+from server.health import health_routes
+from server.routes import graphql_routes
+from server.rules import rules_of
+from server.running import Running
+from server.settings import Settings, load_settings
+
+# Without authentication everybody is the same caller.
+ANONYMOUS = "anonymous"
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """The application of these settings, or of the environment's; SettingsError where they cannot be used.
+
+    Starting it migrates the database, takes its lock and continues what was interrupted.
+    """
+    chosen = settings or load_settings()
+    running = Running()
+    connectors = load_connectors(chosen.connectors)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        chosen.prepare_files()
+        await migrate.upgrade(chosen.resolved_database_url)
+        async with engine.running(chosen.resolved_database_url, Registry(connectors), rules_of(chosen)) as runtime:
+            running.runtime = runtime
+            yield
+            running.draining.set()
+
+    def new_context() -> RequestContext:
+        assert running.runtime is not None, "requests come after the start"
+        return RequestContext(running.runtime, ANONYMOUS)
+
+    service = GraphQLService(build(), new_context)
+    app = Starlette(
+        routes=[*health_routes(running), *graphql_routes(service, chosen, running.draining, explorer_page())],
+        lifespan=lifespan,
+    )
+    app.state.running = running
+    return app

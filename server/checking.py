@@ -1,0 +1,82 @@
+"""What `python -m server check` verifies: settings, database, engine. Imports db and providers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import make_url
+from sqlmodel import col
+
+from db import migrate
+from db.database import Database
+from db.statuses import ACTIVE_EXECUTIONS
+from db.tables import Execution
+from providers.connectors import load_connectors
+from server.health import probe_database
+from server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: `what` it is, whether it is `fine`, and what was `found`."""
+
+    what: str
+    fine: bool
+    found: str
+
+
+async def check(settings: Settings) -> list[Finding]:
+    """Every finding, in the order in which they were looked at. Changes nothing."""
+    connectors = sorted(load_connectors(settings.connectors).identifiers())
+    findings = [Finding("connectors", True, ", ".join(connectors) or "none (UNSHIP_CONNECTORS is not set)")]
+    path = _sqlite_file(settings.resolved_database_url)
+    if path is not None and not path.exists():
+        return [*findings, Finding("database", True, f"{path} is not there yet; the first start creates it")]
+    if path is not None:
+        findings += [_intact("database file", path), _intact("engine file", path.with_name(f"{path.name}-engine"))]
+    findings += [finding async for finding in _asked(settings.resolved_database_url)]
+    return findings
+
+
+async def _asked(url: str) -> AsyncGenerator[Finding]:
+    newest = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).get_current_head()
+    database = Database(url)
+    try:
+        async with database.read() as connection:
+            present = (await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar()
+            active = sa.select(sa.func.count()).where(col(Execution.status).in_(ACTIVE_EXECUTIONS))
+            running = (await connection.execute(active)).scalar_one()
+        known = (
+            f"at {present}" if present == newest else f"at {present}, this version's is {newest}; start it once"
+        )
+        yield Finding("migrations", present == newest, known)
+        await probe_database(database)
+        yield Finding("writing", True, "possible")
+        yield Finding("executions under way", True, str(running))
+    finally:
+        await database.close()
+
+
+def _sqlite_file(url: str) -> Path | None:
+    parsed = make_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def _intact(what: str, path: Path) -> Finding:
+    if not path.exists():
+        return Finding(what, True, f"{path} is not there yet")
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return Finding(what, False, f"{path}: {error}")
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        return Finding(what, False, f"{path} can be read by others (mode {mode:o}); chmod 600")
+    return Finding(what, answer == "ok", f"{path}: {answer}")

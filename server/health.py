@@ -1,0 +1,49 @@
+"""/livez and /readyz, for supervisors and load balancers. Imports db and pipelines values.
+
+A platform that is down does not make Unship unready: it still answers, and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from db.database import Database
+from server.running import Running
+
+_PROBE_SECONDS = 5.0
+
+
+def health_routes(running: Running) -> list[Route]:
+    async def livez(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_request: Request) -> Response:
+        complaint = await _complaint(running)
+        return PlainTextResponse(f"{complaint or 'ok'}\n", 503 if complaint else 200)
+
+    return [Route("/livez", livez), Route("/readyz", readyz)]
+
+
+async def _complaint(running: Running) -> str | None:
+    if running.draining.is_set():
+        return "shutting down"
+    if running.runtime is None:
+        return "starting"
+    try:
+        async with asyncio.timeout(_PROBE_SECONDS):
+            await probe_database(running.runtime.database)
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        return f"the database cannot be written to ({type(error).__name__})"
+    return None
+
+
+async def probe_database(database: Database) -> None:
+    """Take the write lock and give it back: raises where the database is gone, full, read-only or stuck."""
+    async with database.write() as session:
+        await session.execute(sa.text("DELETE FROM execution WHERE 1 = 0"))
