@@ -1,0 +1,1 @@
+"""Every read query of the API: function names are the question. Imports tables and nothing above."""

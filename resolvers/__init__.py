@@ -1,0 +1,1 @@
+"""One request turned into queries and domain calls. Returns rows and domain values, never GraphQL types."""

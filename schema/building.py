@@ -1,0 +1,62 @@
+"""Puts the schema together."""
+
+from functools import cache
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from schema.errors import coded
+from schema.mutation import Mutation
+from schema.query import Query
+from schema.subscription import Subscription
+from schema.types.details import IMPLEMENTATIONS
+from schema.types.events import (
+    ExecutionStatusChanged,
+    StageStatusChanged,
+    StepProgressed,
+    StepStatusChanged,
+)
+
+_CACHED_DOCUMENTS = 256
+_MOST_TOKENS = 1000
+
+
+class _Schema(strawberry.Schema):
+    def process_errors(
+        self,
+        errors: list[GraphQLError],
+        execution_context: ExecutionContext | None = None,  # noqa: ARG002 - the overridden method's name
+    ) -> None:
+        """Make each error fit to be seen, on every transport."""
+        errors[:] = [coded(error) for error in errors]
+
+
+@cache
+def build() -> strawberry.Schema:
+    """The schema of this process."""
+    return _Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[
+            *IMPLEMENTATIONS,
+            ExecutionStatusChanged,
+            StageStatusChanged,
+            StepStatusChanged,
+            StepProgressed,
+        ],
+        extensions=[
+            lambda: MaxTokensLimiter(max_token_count=_MOST_TOKENS),
+            lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
+            lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
+        ],
+        config=StrawberryConfig(),
+    )
+
+
+def sdl() -> str:
+    """The schema in its own language, as committed in schema/schema.graphql."""
+    return build().as_str() + "\n"

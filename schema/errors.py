@@ -1,0 +1,60 @@
+"""Top-level errors: each has a code; a defect is masked, and logged under the id that the client is shown."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from graphql import GraphQLError, GraphQLSyntaxError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from resolvers.errors import InputRefused
+
+logger = logging.getLogger(__name__)
+
+_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError)
+
+
+def coded(error: GraphQLError) -> GraphQLError:
+    """The error as a client may see it, with `extensions.code`; applied twice it stays the same."""
+    original = error.original_error
+    if error.extensions and "code" in error.extensions and not isinstance(original, Exception):
+        return error
+    if isinstance(original, InputRefused):
+        return _visible(error, original.message, original.code)
+    if _is_unavailable(original):
+        logger.warning("the database is unavailable: %s", original)
+        return _visible(error, "The database cannot be reached; try again.", "UNAVAILABLE")
+    if original is not None and not isinstance(original, GraphQLError):
+        return _masked(error, original)
+    if isinstance(error, GraphQLSyntaxError):
+        return _visible(error, error.message, "GRAPHQL_PARSE_FAILED")
+    code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
+    return _visible(error, error.message, code)
+
+
+def _is_unavailable(original: BaseException | None) -> bool:
+    if isinstance(original, DBAPIError) and original.connection_invalidated:
+        return True
+    return isinstance(original, _UNAVAILABLE)
+
+
+def _masked(error: GraphQLError, original: BaseException) -> GraphQLError:
+    incident = secrets.token_hex(8)
+    where = ".".join(map(str, error.path or ()))
+    logger.error("unexpected error %s at %s", incident, where, exc_info=original)
+    shown = _visible(error, "Unexpected error.", "UNEXPECTED")
+    shown.extensions = {"code": "UNEXPECTED", "id": incident}
+    return shown
+
+
+def _visible(error: GraphQLError, message: str, code: str) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": str(code)},
+    )

@@ -1,0 +1,64 @@
+"""The mutations: each one file in schema/mutations, named by its verb."""
+
+from typing import Annotated
+
+import strawberry
+
+from schema.context import Ctx
+from schema.mutations.abort_execution import AbortExecutionInput, AbortExecutionPayload, abort
+from schema.mutations.apply_configuration import ApplyConfigurationInput, ApplyConfigurationPayload, apply
+from schema.mutations.rollback_deployment import RollbackDeploymentInput, RollbackDeploymentPayload, rollback
+from schema.mutations.run_pipeline import RunPipelineInput, RunPipelinePayload, run
+from schema.mutations.sync_instances import SyncInstancesInput, SyncInstancesPayload, sync
+
+_input = strawberry.argument(description="What is wanted.")
+
+
+@strawberry.type(description="Everything that can be done. What cannot be done is answered in `userErrors`.")
+class Mutation:
+    @strawberry.mutation(
+        description="Creates or updates services, environments, groups, infrastructures and pipelines from YAML "
+        "documents: all of them or nothing."
+    )
+    async def apply_configuration(
+        self,
+        info: Ctx,
+        input: Annotated[ApplyConfigurationInput, _input],  # noqa: A002 - the contract's name
+    ) -> ApplyConfigurationPayload:
+        return await apply(info, input)
+
+    @strawberry.mutation(description="Runs a pipeline forward (a deployment). Returns at once with the execution.")
+    async def run_pipeline(
+        self,
+        info: Ctx,
+        input: Annotated[RunPipelineInput, _input],  # noqa: A002 - the contract's name
+    ) -> RunPipelinePayload:
+        return await run(info, input)
+
+    @strawberry.mutation(
+        description="Checks, takes the locks, freezes the plan and returns at once with the rollback execution."
+    )
+    async def rollback_deployment(
+        self,
+        info: Ctx,
+        input: Annotated[RollbackDeploymentInput, _input],  # noqa: A002 - the contract's name
+    ) -> RollbackDeploymentPayload:
+        return await rollback(info, input)
+
+    @strawberry.mutation(
+        description="Stops an execution after its current step; a rollback that was aborted can be started again."
+    )
+    async def abort_execution(
+        self,
+        info: Ctx,
+        input: Annotated[AbortExecutionInput, _input],  # noqa: A002 - the contract's name
+    ) -> AbortExecutionPayload:
+        return await abort(info, input)
+
+    @strawberry.mutation(description="Lists the live instances at the platform now.")
+    async def sync_instances(
+        self,
+        info: Ctx,
+        input: Annotated[SyncInstancesInput, _input],  # noqa: A002 - the contract's name
+    ) -> SyncInstancesPayload:
+        return await sync(info, input)

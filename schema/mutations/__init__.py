@@ -1,0 +1,1 @@
+"""The mutations: one file each, which checks, acts and returns."""

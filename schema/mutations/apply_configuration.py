@@ -1,0 +1,46 @@
+"""applyConfiguration: services, environments, groups, infrastructures and pipelines from YAML, all or nothing."""
+
+import strawberry
+
+from pipelines.configuration import Applied, apply_configuration
+from pipelines.problems import Problem
+from schema.context import Ctx
+from schema.inputs import given
+from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError
+from schema.nodes import node
+from schema.types.node import Node
+
+
+@strawberry.input(description="A configuration to apply.")
+class ApplyConfigurationInput:
+    yaml: str = strawberry.field(description="One or several YAML documents, in any order.")
+    client_mutation_id: str | None = strawberry.field(default=strawberry.UNSET, description=CLIENT_MUTATION_ID)
+
+
+@strawberry.type(description="What was applied, or why nothing was.")
+class ApplyConfigurationPayload:
+    applied: list[Node] = strawberry.field(description="What was created or updated.")
+    user_errors: list[UserError] = strawberry.field(
+        description="Every problem, with document, line, column and key; if there is one, nothing was applied."
+    )
+    client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
+
+
+async def apply(info: Ctx, wanted: ApplyConfigurationInput) -> ApplyConfigurationPayload:
+    answer = await apply_configuration(info.context.runtime, wanted.yaml, None)
+    info.context.renew()
+    applied: list[Node] = []
+    problems: tuple[Problem, ...] = ()
+    if isinstance(answer, Applied):
+        found = [await node(info.context.loaders, *one) for one in answer.nodes]
+        applied = [one for one in found if one is not None]
+    else:
+        problems = answer
+    return ApplyConfigurationPayload(
+        applied=applied,
+        user_errors=[
+            UserError.make(problem.code, str(problem), [str(part) for part in problem.path])
+            for problem in problems
+        ],
+        client_mutation_id=given(wanted.client_mutation_id),
+    )

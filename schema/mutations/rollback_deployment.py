@@ -1,0 +1,106 @@
+"""rollbackDeployment: checked, locked, its plan frozen, and answered at once."""
+
+import strawberry
+
+from resolvers.errors import InputRefused
+from rollback.start import roll_back
+from rollback.values import (
+    Eligibility,
+    Override,
+    ReasonCode,
+    RollbackRefused,
+    RollbackRequest,
+    RollbackStarted,
+    Severity,
+)
+from schema.context import Ctx
+from schema.inputs import given, text
+from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
+from schema.scopes import RollbackTargetInput, scope_of
+from schema.types.execution import Execution
+from schema.types.rollback import RollbackEligibility
+
+
+@strawberry.input(description="A reason to set aside, with permission.")
+class RollbackOverrideInput:
+    code: ReasonCode = strawberry.field(description="Which reason; it must be overridable.")
+    justification: str = strawberry.field(description="Why it may be set aside; kept with the execution.")
+
+
+@strawberry.input(description="A deployment to undo.")
+class RollbackDeploymentInput:
+    target: RollbackTargetInput = strawberry.field(description="What to undo.")
+    reason: str | None = strawberry.field(default=strawberry.UNSET, description="Why; kept with the execution.")
+    plan_hash: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The hash of the plan that was shown; if the plan has changed since, PLAN_STALE is answered.",
+    )
+    idempotency_key: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The same key with the same input is answered with the same execution; with another input "
+        "it is refused with IDEMPOTENCY_KEY_REUSED.",
+    )
+    overrides: list[RollbackOverrideInput] | None = strawberry.field(
+        default=strawberry.UNSET, description="Reasons to set aside."
+    )
+    client_mutation_id: str | None = strawberry.field(default=strawberry.UNSET, description=CLIENT_MUTATION_ID)
+
+
+@strawberry.type(description="The rollback that was accepted, or why none was.")
+class RollbackDeploymentPayload:
+    execution: Execution | None = strawberry.field(description="The rollback; null where it was refused.")
+    eligibility: RollbackEligibility | None = strawberry.field(
+        description="The verdict as it was when the targets were locked; null where it did not come to one."
+    )
+    user_errors: list[UserError] = strawberry.field(
+        description="Why nothing was begun, one entry per blocking reason; empty if it was."
+    )
+    client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
+
+
+async def rollback(info: Ctx, wanted: RollbackDeploymentInput) -> RollbackDeploymentPayload:
+    try:
+        request = _request(wanted, info.context.subject)
+    except InputRefused as refused:
+        return _payload(wanted, None, None, [UserError.make(refused.code, refused.message, ["target"])])
+    answer = await roll_back(info.context.runtime, request)
+    if isinstance(answer, RollbackStarted):
+        execution = await execution_now(info.context, answer.execution_id)
+        return _payload(wanted, execution, answer.eligibility, [])
+    return _payload(wanted, None, answer.eligibility, _errors(answer))
+
+
+def _request(wanted: RollbackDeploymentInput, subject: str) -> RollbackRequest:
+    return RollbackRequest(
+        scope=scope_of(wanted.target),
+        subject=subject,
+        reason=text(wanted.reason),
+        plan_hash=text(wanted.plan_hash),
+        idempotency_key=text(wanted.idempotency_key),
+        overrides=tuple(
+            Override(one.code, text(one.justification) or "") for one in given(wanted.overrides) or []
+        ),
+    )
+
+
+def _errors(refused: RollbackRefused) -> list[UserError]:
+    """One entry per blocking reason where the verdict is the refusal, else the refusal itself."""
+    reasons = refused.eligibility.reasons if refused.eligibility is not None else ()
+    blocking = [reason for reason in reasons if reason.severity is Severity.BLOCKING]
+    if refused.code in {reason.code for reason in blocking}:
+        return [UserError.make(reason.code, reason.message, ["target"]) for reason in blocking]
+    return [UserError.make(refused.code, refused.message, refused.path)]
+
+
+def _payload(
+    wanted: RollbackDeploymentInput,
+    execution: Execution | None,
+    eligibility: Eligibility | None,
+    errors: list[UserError],
+) -> RollbackDeploymentPayload:
+    return RollbackDeploymentPayload(
+        execution=execution,
+        eligibility=None if eligibility is None else RollbackEligibility.of(eligibility),
+        user_errors=errors,
+        client_mutation_id=given(wanted.client_mutation_id),
+    )

@@ -1,0 +1,93 @@
+"""Executions."""
+
+from datetime import datetime
+
+import strawberry
+
+from db.queries.events import Events
+from db.queries.executions import ExecutionRow, executions_by_id, rollbacks_of_executions, yaml_of_executions
+from db.queries.pipelines import pipelines_by_id
+from db.queries.stages import stages_of_executions
+from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus
+from resolvers.paging import page
+from resolvers.rollbacks import eligibilities
+from rollback.values import Scope
+from schema.context import Ctx
+from schema.ids import global_id
+from schema.types import pipeline as pipelines
+from schema.types import rollback
+from schema.types.connections import After, Connection, OnlyFirst, asked
+from schema.types.events import ExecutionEvent, event_of
+from schema.types.lazies import AnEligibility, APipeline
+from schema.types.node import Node
+from schema.types.stage import Stage
+
+
+@strawberry.type(description="One run of a pipeline, forward or back.")
+class Execution(Node):
+    row: strawberry.Private[ExecutionRow]
+    kind: ExecutionKind = strawberry.field(description="Which way it goes.")
+    sequence_id: int = strawberry.field(description="Counts the executions of one pipeline.")
+    status: ExecutionStatus = strawberry.field(description="How far it is.")
+    triggered_by: str = strawberry.field(description="Who asked for it.")
+    reason: str | None = strawberry.field(description="Why, as the one who asked for it said.")
+    created_at: datetime = strawberry.field(description="When it was accepted.")
+    started_at: datetime | None = strawberry.field(description="When it began.")
+    finished_at: datetime | None = strawberry.field(description="When it ended.")
+    rollback_status: RollbackStatus = strawberry.field(description="How far its rollback is.")
+    attempt: int = strawberry.field(description="Of a rollback: counts the attempts to undo the same execution.")
+
+    @classmethod
+    def of(cls, row: ExecutionRow) -> "Execution":
+        return cls(
+            id=global_id("Execution", row.id),
+            row=row,
+            kind=row.kind,
+            sequence_id=row.sequence_id,
+            status=row.status,
+            triggered_by=row.triggered_by,
+            reason=row.reason,
+            created_at=row.created_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            rollback_status=row.rollback_status,
+            attempt=row.attempt,
+        )
+
+    @strawberry.field(description="The pipeline it runs.")
+    async def pipeline(self, info: Ctx) -> APipeline:
+        row = await info.context.loaders.load_existing(pipelines_by_id, self.row.pipeline_id)
+        return pipelines.Pipeline.of(row)
+
+    @strawberry.field(description="The YAML it runs with, frozen when it was accepted.")
+    async def yaml(self, info: Ctx) -> str:
+        return await info.context.loaders.load(yaml_of_executions, self.row.id)
+
+    @strawberry.field(description="Its stages in the order in which it runs them.")
+    async def stages(self, info: Ctx) -> list[Stage]:
+        rows = await info.context.loaders.load(stages_of_executions, self.row.id)
+        return [Stage.of(row) for row in rows]
+
+    @strawberry.field(description="Of a rollback: the execution it undoes.")
+    async def original_execution(self, info: Ctx) -> "Execution | None":
+        if self.row.original_execution_id is None:
+            return None
+        row = await info.context.loaders.load(executions_by_id, self.row.original_execution_id)
+        return None if row is None else Execution.of(row)
+
+    @strawberry.field(description="Of a deployment: every attempt to undo it, the newest last.")
+    async def rollbacks(self, info: Ctx) -> list["Execution"]:
+        rows = await info.context.loaders.load(rollbacks_of_executions, self.row.id)
+        return [Execution.of(row) for row in rows]
+
+    @strawberry.field(description="Whether all its deployment stages can be rolled back.")
+    async def rollback_eligibility(self, info: Ctx) -> AnEligibility:
+        scope = Scope(execution_id=self.row.id)
+        return rollback.RollbackEligibility.of(await info.context.loaders.ask(eligibilities, scope))
+
+    @strawberry.field(description="What happened in it, in order. The cursors are those of `executionProgress`.")
+    async def events(
+        self, info: Ctx, first: OnlyFirst = strawberry.UNSET, after: After = strawberry.UNSET
+    ) -> Connection[ExecutionEvent]:
+        found = await page(info.context.loaders, Events(), asked(first, after), (self.row.id,))
+        return Connection(page=found, make=event_of)
