@@ -1,0 +1,33 @@
+"""Attempts as the runner would make them, which remember what they were told and can break off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from providers.values import Progress
+
+
+class BrokenOffError(Exception):
+    """The process may no longer act: what a runner raises from `before_effect`."""
+
+
+@dataclass
+class TestAttempt:
+    """One try at a step. With `breaks_before` n it breaks off at the n-th request that would change something."""
+
+    __test__ = False
+
+    token: str
+    seconds_left: float = 30.0
+    breaks_before: int | None = None
+    effects: int = 0
+    told: list[Progress] = field(default_factory=list[Progress])
+
+    async def report(self, progress: Progress) -> None:
+        if not self.told or self.told[-1] != progress:
+            self.told.append(progress)
+
+    async def before_effect(self) -> None:
+        if self.breaks_before is not None and self.effects + 1 >= self.breaks_before:
+            raise BrokenOffError
+        self.effects += 1

@@ -1,0 +1,424 @@
+"""The contract of every provider: what the runner relies on, whatever the platform is.
+
+The oracle is the world itself: its state, and its own log of requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from providers.connectors import Connectors
+from providers.errors import ProviderError, ProviderRefused, ProviderTimedOut, ProviderUnreachable
+from providers.interface import Verb
+from providers.registry import Registry
+from providers.values import Effect, InstanceHealth, Outcome, Snapshot
+from sandbox.core.faults import Fault, FaultMode
+from tests.providers.attempts import BrokenOffError, TestAttempt
+from tests.providers.platforms import PLATFORMS, Platform
+
+OLD, NEW = "stable-perl", "stable-bullseye-perl"
+USER_AGENT = "^unship/"
+
+
+@dataclass
+class Story:
+    """The verbs of a platform with the arguments that stay the same."""
+
+    platform: Platform
+
+    async def capture(self, version: str) -> Snapshot:
+        platform = self.platform
+        return await platform.provider.capture(platform.target, platform.release(version))
+
+    async def deploy(self, version: str, attempt: TestAttempt) -> Outcome:
+        platform = self.platform
+        return await platform.provider.deploy(
+            platform.target, platform.release(version), platform.deploy_step, attempt
+        )
+
+    async def roll_back(self, snapshot: Snapshot, attempt: TestAttempt) -> Outcome:
+        platform = self.platform
+        return await platform.provider.roll_back(platform.target, snapshot, platform.rollback_step, attempt)
+
+    async def deployed_twice(self) -> Snapshot:
+        """OLD, then NEW; the snapshot taken between them."""
+        await self.deploy(OLD, TestAttempt("first"))
+        snapshot = await self.capture(NEW)
+        await self.deploy(NEW, TestAttempt("second"))
+        return snapshot
+
+
+def tell(platform: Platform, story: Callable[[Story], Awaitable[None]]) -> None:
+    """Run a story in an event loop of its own, and give the connections back."""
+
+    async def run() -> None:
+        try:
+            await story(Story(platform))
+        finally:
+            await platform.provider.close()
+
+    asyncio.run(run())
+
+
+def test_every_platform_of_the_registry_keeps_this_contract() -> None:
+    assert {provider.deployment_type for provider in Registry(Connectors())} == set(PLATFORMS)
+
+
+def test_a_provider_declares_steps_of_both_verbs(platform: Platform) -> None:
+    verbs = {step.verb for step in platform.provider.step_types.values()}
+    assert verbs == {Verb.DEPLOY, Verb.ROLL_BACK}
+    assert all(name == step.name for name, step in platform.provider.step_types.items())
+
+
+def test_nothing_is_captured_where_nothing_was(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.capture(OLD)
+        assert not snapshot.existed
+        assert snapshot.groups == ()
+
+    tell(platform, story)
+
+
+def test_a_rollback_brings_everything_back(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        snapshot = await story.capture(NEW)
+        await story.deploy(NEW, TestAttempt("second"))
+        assert set(platform.running()) == {NEW}
+        attempt = TestAttempt("third")
+        outcome = await story.roll_back(snapshot, attempt)
+        assert outcome.effect is Effect.CHANGED
+        assert platform.state() == before
+        assert len(attempt.told) > 1, "progress was reported while it went on"
+
+    tell(platform, story)
+
+
+def test_the_instances_after_a_rollback_are_those_of_the_snapshot(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        during = await platform.provider.instances(platform.target, platform.release(NEW))
+        await story.roll_back(snapshot, TestAttempt("third"))
+        after = await platform.provider.instances(platform.target, platform.release(NEW))
+        assert {item.artifact.tag for item in during} == {NEW}
+        assert Counter(item.group for item in after) == {group.name: group.count for group in snapshot.groups}
+        for group in snapshot.groups:
+            members = [item for item in after if item.group == group.name]
+            assert {item.revision for item in members} == {group.revision}
+            assert {item.artifact.digest for item in members} == set(group.digests)
+            assert all(item.artifact == group.artifact for item in members)
+            assert {item.health for item in members} == {InstanceHealth.HEALTHY}
+            assert {item.revision for item in during}.isdisjoint({group.revision})
+        assert list(after) == sorted(after, key=lambda item: item.key)
+
+    tell(platform, story)
+
+
+def test_a_snapshot_survives_json(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        again = platform.provider.snapshot_model.model_validate(snapshot.as_json())
+        assert again == snapshot
+        await story.roll_back(again, TestAttempt("third"))
+        assert set(platform.running()) == {OLD}
+
+    tell(platform, story)
+
+
+def test_a_step_repeated_with_its_token_takes_effect_once(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        fingerprint = platform.fingerprint()
+        again = await story.deploy(NEW, TestAttempt("second"))
+        assert platform.fingerprint() == fingerprint
+        assert again.outputs == (await story.deploy(NEW, TestAttempt("second"))).outputs
+        await story.roll_back(snapshot, TestAttempt("third"))
+        fingerprint = platform.fingerprint()
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert platform.fingerprint() == fingerprint
+
+    tell(platform, story)
+
+
+def test_a_rollback_that_is_not_needed_is_skipped_and_says_why(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        await story.roll_back(snapshot, TestAttempt("third"))
+        fingerprint = platform.fingerprint()
+        outcome = await story.roll_back(snapshot, TestAttempt("fourth"))
+        assert outcome.effect is Effect.SKIPPED
+        assert outcome.reason
+        assert platform.fingerprint() == fingerprint
+
+    tell(platform, story)
+
+
+def test_a_first_deployment_that_failed_is_removed_and_nothing_else(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        before = platform.state()
+        snapshot = await story.capture(OLD)
+        platform.break_version(OLD)
+        with pytest.raises(ProviderError):
+            await story.deploy(OLD, TestAttempt("first", seconds_left=1.0))
+        assert platform.state() != before
+        await story.roll_back(snapshot, TestAttempt("second"))
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+def test_the_way_back_leads_past_a_failed_release(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        platform.break_version("broken")
+        with pytest.raises(ProviderError):
+            await story.deploy("broken", TestAttempt("second", seconds_left=1.0))
+        snapshot = await story.capture(NEW)
+        await story.deploy(NEW, TestAttempt("third"))
+        assert [group.artifact.tag for group in snapshot.groups] == [OLD]
+        await story.roll_back(snapshot, TestAttempt("fourth"))
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+def test_a_change_by_hand_before_the_deployment_is_part_of_what_comes_back(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        platform.change_by_hand()
+        await story.deploy("settled", TestAttempt("settle"))
+        platform.change_by_hand()
+        snapshot = await story.capture(NEW)
+        await story.deploy(NEW, TestAttempt("second"))
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert set(platform.running()) == {"by-hand"}
+
+    tell(platform, story)
+
+
+def test_a_change_by_hand_after_the_deployment_is_undone_too(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        snapshot = await story.capture(NEW)
+        await story.deploy(NEW, TestAttempt("second"))
+        platform.change_by_hand()
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+def test_reading_changes_nothing(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        release = platform.release(NEW)
+        mark, fingerprint = platform.world.requests.mark, platform.fingerprint()
+        await story.capture(NEW)
+        await platform.provider.instances(platform.target, release)
+        await platform.provider.preview(platform.target, release, snapshot)
+        await platform.provider.preflight(platform.target, release, snapshot)
+        assert platform.effects(mark) == []
+        assert platform.fingerprint() == fingerprint
+
+    tell(platform, story)
+
+
+def test_the_preview_says_what_happens_and_then_nothing(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        release = platform.release(NEW)
+        changes = await platform.provider.preview(platform.target, release, snapshot)
+        assert any(NEW in (change.current or "") and OLD in (change.target or "") for change in changes)
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert await platform.provider.preview(platform.target, release, snapshot) == ()
+
+    tell(platform, story)
+
+
+def test_preflight_is_silent_where_the_way_is_open(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        assert await platform.provider.preflight(platform.target, platform.release(NEW), snapshot) == ()
+
+    tell(platform, story)
+
+
+def test_preflight_names_what_closes_the_way_and_so_does_the_rollback(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        platform.close_the_way()
+        obstacles = await platform.provider.preflight(platform.target, platform.release(NEW), snapshot)
+        assert [item for item in obstacles if item.blocking and item.message and item.remedy]
+        before = platform.state()
+        with pytest.raises(ProviderError):
+            await story.roll_back(snapshot, TestAttempt("third"))
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+def test_every_request_that_changes_something_is_announced_and_guarded(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        mark = platform.world.requests.mark
+        first, second, third = (TestAttempt(token) for token in ("first", "second", "third"))
+        await story.deploy(OLD, first)
+        snapshot = await story.capture(NEW)
+        await story.deploy(NEW, second)
+        await platform.provider.preflight(platform.target, platform.release(NEW), snapshot)
+        await story.roll_back(snapshot, third)
+        effects = platform.effects(mark)
+        assert len(effects) == first.effects + second.effects + third.effects
+        for request in platform.world.requests.writes(mark):
+            assert platform.safeguard(request) in platform.provider.safeguards, request
+
+    tell(platform, story)
+
+
+def test_a_deployment_broken_off_anywhere_is_finished_by_its_repetition(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        for number, breaking in enumerate(_every_point()):
+            version, token = f"v{number}", f"deploy-{number}"
+            attempt = TestAttempt(token, breaks_before=breaking)
+            try:
+                await story.deploy(version, attempt)
+            except BrokenOffError:
+                again = TestAttempt(token)
+                await story.deploy(version, again)
+                assert set(platform.running()) == {version}
+                continue
+            assert number > 2, "it was broken off at several points"
+            return
+        pytest.fail("the deployment never came to its end")
+
+    tell(platform, story)
+
+
+def test_a_rollback_broken_off_anywhere_is_finished_by_its_repetition(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        for number, breaking in enumerate(_every_point()):
+            snapshot = await story.capture(NEW)
+            await story.deploy(NEW, TestAttempt(f"deploy-{number}"))
+            try:
+                await story.roll_back(snapshot, TestAttempt(f"back-{number}", breaks_before=breaking))
+            except BrokenOffError:
+                await story.roll_back(snapshot, TestAttempt(f"back-{number}"))
+                assert platform.state() == before
+                continue
+            assert number > 2, "it was broken off at several points"
+            return
+        pytest.fail("the rollback never came to its end")
+
+    tell(platform, story)
+
+
+def _every_point() -> range:
+    return range(1, 30)
+
+
+@pytest.mark.parametrize("mode", [FaultMode.LOST, FaultMode.RESET, FaultMode.GARBAGE, FaultMode.HALF_DONE])
+def test_an_answer_lost_after_its_effect_does_no_harm(platform: Platform, mode: FaultMode) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        snapshot = await story.capture(NEW)
+        mark = platform.world.requests.mark
+        await story.deploy(NEW, TestAttempt("second"))
+        calls = len(platform.world.requests.writes(mark))
+        for number in range(calls):
+            await story.roll_back(snapshot, TestAttempt(f"back-{number}"))
+            fault = platform.world.faults.add(
+                Fault(mode, method="POST|PATCH|PUT|DELETE", skip=number, user_agent=USER_AGENT)
+            )
+            await story.deploy(NEW, TestAttempt(f"deploy-{number}"))
+            platform.world.faults.remove(fault.id)
+            assert fault.fired == 1, "the fault was injected where it was meant to be"
+            assert set(platform.running()) == {NEW}
+        fault = platform.world.faults.add(
+            Fault(mode, method="POST|PATCH|PUT|DELETE", user_agent=USER_AGENT, times=2)
+        )
+        await story.roll_back(snapshot, TestAttempt("last"))
+        assert fault.fired == 2
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(FaultMode.STATUS, status=503, times=2, user_agent=USER_AGENT),
+        Fault(FaultMode.STATUS, status=429, retry_after=1, times=1, user_agent=USER_AGENT),
+        Fault(FaultMode.DROP, times=3, user_agent=USER_AGENT),
+        Fault(FaultMode.GARBAGE, method="GET", times=2, user_agent=USER_AGENT),
+    ],
+    ids=lambda fault: f"{fault.mode}-{fault.status}",
+)
+def test_a_passing_fault_is_outlasted(platform: Platform, fault: Fault) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        injected = platform.world.faults.add(fault)
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert injected.fired == fault.times
+        assert set(platform.running()) == {OLD}
+
+    tell(platform, story)
+
+
+def test_a_lasting_fault_ends_in_unreachable_after_at_most_five_retries(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        fault = platform.world.faults.add(Fault(FaultMode.STATUS, status=503, times=None, user_agent=USER_AGENT))
+        with pytest.raises(ProviderUnreachable):
+            await story.roll_back(snapshot, TestAttempt("third"))
+        assert 1 < max(Counter(fault.paths).values()) <= 6
+
+    tell(platform, story)
+
+
+def test_credentials_that_are_not_accepted_are_refused_and_not_repeated(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        platform.world.faults.add(Fault(FaultMode.EXPIRED, times=None, user_agent=USER_AGENT))
+        with pytest.raises(ProviderRefused) as refused:
+            await story.roll_back(snapshot, TestAttempt("third"))
+        assert "credentials" in refused.value.message
+        assert refused.value.said
+
+    tell(platform, story)
+
+
+def test_a_version_that_does_not_get_up_is_told_with_its_reason(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        snapshot = await story.capture(NEW)
+        platform.break_version(NEW)
+        with pytest.raises(ProviderTimedOut) as late:
+            await story.deploy(NEW, TestAttempt("second", seconds_left=1.0))
+        assert late.value.said
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+def test_a_world_that_is_gone_is_unreachable(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        platform.close()
+        for verb in (platform.provider.preview, platform.provider.preflight):
+            with pytest.raises(ProviderUnreachable):
+                await verb(platform.target, platform.release(NEW), snapshot)
+
+    tell(platform, story)
