@@ -53,10 +53,19 @@ class _EventReader(Reader, Scanner, Parser):
         self.index += length
         self.column += length
 
+    # The slowest parts of the scanner cost more: between two words of plain and of quoted text, and directives.
+
     def scan_plain_spaces(self, indent: object, start_mark: object) -> object:
-        """Between two words of a plain scalar: the slowest part of the scanner, charged for that."""
         self._charge(2)
         return super().scan_plain_spaces(indent, start_mark)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+    def scan_flow_scalar_spaces(self, double: object, start_mark: object) -> object:
+        self._charge(2)
+        return super().scan_flow_scalar_spaces(double, start_mark)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+    def scan_directive(self) -> object:
+        self._charge(100)
+        return super().scan_directive()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
     def _charge(self, cost: int) -> None:
         self._work -= cost

@@ -21,7 +21,7 @@ class YamlLimits:
 
     size_bytes: int = 1024 * 1024
     depth: int = 64
-    events: int = 25_000
+    events: int = 20_000
     key_characters: int = 256
     work: int = 600_000
     problems: int = 100
