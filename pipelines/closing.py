@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,7 +20,7 @@ from pipelines.proving import Proof
 from pipelines.rows import step_row
 from pipelines.runner.results import End, Result
 from pipelines.verification import groups_of
-from providers.values import LiveInstance
+from providers.values import InstanceGroup, LiveInstance
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,32 @@ def stage_end(
 async def close_stage(session: AsyncSession, end: StageEnd) -> None:
     """Write a stage's end: its status, its target's present state and the instances."""
     stage = end.stage
-    left = None if end.live is None else [group.as_json() for group in groups_of(end.live)]
-    await journal.move_stage(session, end.execution_id, stage.id, end.status, end.reason, left_groups=left)
-    if stage.target_id is None or end.live is None:
+    changes: dict[str, Any] = {}
+    if end.live is not None:
+        groups = groups_of(end.live)
+        changes["left_groups"] = [group.as_json() for group in groups]
+        changes |= await _seen_artifact(session, stage, groups)
+    await journal.move_stage(session, end.execution_id, stage.id, end.status, end.reason, **changes)
+    if stage.target_id is None:
         return
     at = now()
     target = await _update_target(session, stage, at)
-    await record_instances(session, target, end.live, StageMark(stage.id, end.execution_id, end.triggered_by, at))
+    if end.live is not None:
+        mark = StageMark(stage.id, end.execution_id, end.triggered_by, at)
+        await record_instances(session, target, end.live, mark)
+
+
+async def _seen_artifact(
+    session: AsyncSession, stage: PlannedStage, groups: tuple[InstanceGroup, ...]
+) -> dict[str, Any]:
+    """The stage's artifact as the platform shows it (with digest and revision), where it is what was asked for."""
+    wanted = (await session.execute(sa.select(col(Stage.artifact)).where(col(Stage.id) == stage.id))).scalar_one()
+    if wanted is None:
+        return {}
+    for group in groups:
+        if (group.artifact.image, group.artifact.tag) == (wanted["image"], wanted["tag"]):
+            return {"artifact": group.artifact.as_json()}
+    return {}
 
 
 async def _update_target(session: AsyncSession, stage: PlannedStage, at: datetime) -> TargetRow:
@@ -78,7 +98,6 @@ async def _update_target(session: AsyncSession, stage: PlannedStage, at: datetim
                 current_stage_id=stage.id,
                 last_deployed_at=at,
                 resolved={key: resolved.get(key) for key in ("spec", "release")},
-                synced_at=at,
             )
             .returning(
                 col(Target.id),

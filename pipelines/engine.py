@@ -11,7 +11,9 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -28,6 +30,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.columns import now
 from db.database import Database, prepare_sqlite
 from pipelines.bell import Bell
 from pipelines.durable import Branch
@@ -46,6 +49,8 @@ Workflow = Callable[..., Coroutine[Any, Any, Any]]
 _APPLICATION_VERSION = "1"
 _MAX_EXECUTOR_THREADS = 24
 _RECONCILE_SECONDS = 10.0
+_KEEP_DAYS = 7
+_FORGET_AT_ONCE = 100
 _SERIALIZER = DBOSPortableJSONSerializer()
 
 
@@ -173,9 +178,20 @@ async def _keep_reconciled(runtime: Runtime) -> None:
         try:
             for execution_id in await reconcile(runtime.database, _lost_workflows):
                 await runtime.enqueue(execution_id)
+            await _forget_finished_workflows()
         except Exception:
             logger.exception("accepted executions could not be compared with the engine's workflows")
         await asyncio.sleep(_RECONCILE_SECONDS)
+
+
+async def _forget_finished_workflows() -> None:
+    """The events are the history; the engine's records of what has ended only take up room."""
+    cutoff = (now() - timedelta(days=_KEEP_DAYS)).isoformat()
+    finished = await DBOS.list_workflows_async(
+        status="SUCCESS", completed_before=cutoff, limit=_FORGET_AT_ONCE, load_input=False, load_output=False
+    )
+    if finished:
+        await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
 
 
 async def _lost_workflows(execution_ids: Sequence[str]) -> list[str]:
@@ -200,7 +216,9 @@ def _config(database: Database) -> DBOSConfig:
     if not database.is_sqlite:
         config["system_database_url"] = url.set(drivername="postgresql").render_as_string(hide_password=False)
         return config
-    engine_url = url.set(drivername="sqlite", database=f"{url.database}-engine")
+    path = f"{url.database}-engine"
+    Path(path).touch(mode=0o600)
+    engine_url = url.set(drivername="sqlite", database=path)
     engine = sa.create_engine(engine_url)
     event.listen(engine, "connect", prepare_sqlite)
     config["system_database_url"] = engine_url.render_as_string()

@@ -8,18 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
-from db.columns import now
 from pipelines import journal
 from pipelines.documents.failure import FailureKind
 from pipelines.expressions import ExpressionError, mask, render_tree, scope_of
 from pipelines.plan import PlannedStage, PlannedStep
 from pipelines.records import StageRecords, stage_records
 from pipelines.roots import Words
+from pipelines.runner.deadlines import seconds_until
 from pipelines.runner.results import StepOutcome
 from pipelines.runner.work import Work
 from pipelines.scope import stage_scope_words
@@ -30,8 +29,6 @@ from providers.interface import StepType, Verb
 from providers.values import Effect, Outcome, Progress
 
 logger = logging.getLogger(__name__)
-
-_RECOVERY_GRACE = 30.0
 
 
 @dataclass
@@ -57,10 +54,9 @@ class _Attempt:
         """One process owns every execution of an embedded database; there is nobody to fence against."""
 
 
-async def act(work: Work, stage: PlannedStage, step: PlannedStep, since: str) -> dict[str, Any]:
-    """One try at `step`, begun at `since` (ISO 8601). Returns a StepOutcome as JSON; raises no Exception."""
-    elapsed = (now() - datetime.fromisoformat(since)).total_seconds()
-    left = max(step.timeout - elapsed, min(step.timeout, _RECOVERY_GRACE))
+async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: str) -> dict[str, Any]:
+    """One try at `step`, until `deadline` (ISO 8601). Returns a StepOutcome as JSON; raises no Exception."""
+    left = seconds_until(deadline, step.timeout)
     revealed: set[str] = set()
     try:
         async with asyncio.timeout(left):
@@ -68,7 +64,8 @@ async def act(work: Work, stage: PlannedStage, step: PlannedStep, since: str) ->
     except TimeoutError:
         outcome = StepOutcome(
             error=FailureKind.TIMEOUT,
-            message=f'Step "{step.name}" did not finish within its timeout of {step.timeout:g} s.',
+            message=f'Step "{step.name}" did not finish in time: its timeout is {step.timeout:g} s'
+            + (f", its stage's {stage.timeout:g} s." if stage.timeout else "."),
         )
     except Exception as error:
         if work.durable.is_interruption(error):

@@ -47,7 +47,9 @@ class StageRunner:
 
     @property
     def _deploys(self) -> bool:
-        return self.stage.target_id is not None and self.stage.deployment_type is not None
+        """Whether a platform carries the stage: others run their generic steps and leave nothing to prove."""
+        deployment_type = self.stage.deployment_type
+        return deployment_type is not None and self.work.runtime.registry.find(deployment_type) is not None
 
     async def _begin(self, session: AsyncSession, *, failed: bool) -> dict[str, Any] | None:
         """Start the stage, or end it at once and say how."""

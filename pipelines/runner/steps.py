@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.columns import now
 from db.statuses import StepStatus
 from pipelines import journal
 from pipelines.abort import request_abort
@@ -18,6 +17,7 @@ from pipelines.expressions import ExpressionError, evaluate_condition
 from pipelines.plan import Node, PlannedParallel, PlannedStage, PlannedStep, node_at
 from pipelines.resolving import recording_scope
 from pipelines.runner.acting import act
+from pipelines.runner.deadlines import deadline_after, outer_deadline
 from pipelines.runner.results import Decision, End, Result, StepOutcome, decide, runs, worst
 from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import stage_scope_words
@@ -85,10 +85,12 @@ class StepRunner:
         if "end" in begun:
             return Result.model_validate(begun)
         tries = 0
-        since: str = begun["since"]
+        deadline: str = begun["deadline"]
         while True:
             tries += 1
-            outcome = await self._try(step, since)
+            outcome = await self._try(step, deadline)
+            if outcome is None:
+                return await self._end_aborted(step)
             if outcome.error is None:
                 return await self._end(step, outcome, Decision(action=ActionType.MARK_AS_SUCCESS))
             decision = decide(step.strategies, outcome.error, tries)
@@ -97,7 +99,7 @@ class StepRunner:
             message = f"Try {tries} failed: {outcome.message} Next try in {decision.wait:g} s."
             if not await self._pause(step, decision.wait, message):
                 return await self._end(step, outcome, Decision(action=ActionType.MARK_AS_FAILURE))
-            since = now().isoformat()
+            deadline = min(deadline_after(step.timeout), begun["outer"])
 
     async def _begin(self, session: AsyncSession, step: PlannedStep, *, failed: bool) -> dict[str, Any]:
         """Start the step, or say why not. A step that does not get its turn stays PENDING until the stage ends."""
@@ -120,17 +122,25 @@ class StepRunner:
                 await self._move(session, step, StepStatus.SKIPPED, "Its condition does not hold.")
                 return Result(end=End.SKIPPED).as_json()
         await self._move(session, step, StepStatus.RUNNING)
-        return {"since": now().isoformat()}
+        outer = await outer_deadline(session, self.work, self.stage)
+        return {"deadline": min(deadline_after(step.timeout), outer), "outer": outer}
 
-    async def _try(self, step: PlannedStep, since: str) -> StepOutcome:
+    async def _try(self, step: PlannedStep, deadline: str) -> StepOutcome | None:
+        """One try; None where an abort cut a wait short."""
         if step.type == WAIT:
             seconds = wait_seconds(step.spec)
-            await self._pause(step, seconds, f"Waiting {seconds:g} s.")
-            return StepOutcome()
+            waited = await self._pause(step, seconds, f"Waiting {seconds:g} s.")
+            return StepOutcome() if waited else None
         outcome = await self.work.durable.step(
-            f"act {step.identifier}", lambda: act(self.work, self.stage, step, since)
+            f"act {step.identifier}", lambda: act(self.work, self.stage, step, deadline)
         )
         return StepOutcome.model_validate(outcome)
+
+    async def _end_aborted(self, step: PlannedStep) -> Result:
+        await self.work.transaction(
+            f"abort {step.identifier}", lambda session: self._move(session, step, StepStatus.ABORTED)
+        )
+        return Result(end=End.ABORTED)
 
     async def _end(self, step: PlannedStep, outcome: StepOutcome, decision: Decision) -> Result:
         status, result = _ending(outcome, decision)
