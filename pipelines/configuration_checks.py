@@ -30,9 +30,9 @@ async def known_references(reader: Reader, registry: Registry) -> KnownReference
         ).join_from(Infrastructure, Environment, col(Environment.id) == col(Infrastructure.environment_id))
     )
     return KnownReferences(
-        services=dict(services.tuples().all()),
+        services=dict(services.all()),
         environments=frozenset(environments.scalars()),
-        infrastructures={(place, name): word_of(registry, kind) for place, name, kind in infrastructures.tuples()},
+        infrastructures={(place, name): word_of(registry, kind) for place, name, kind in infrastructures},
         connectors=registry.connectors.identifiers(),
     )
 
@@ -84,7 +84,7 @@ async def _used_services(session: AsyncSession, identifiers: list[str]) -> dict[
             col(Service.identifier).in_(identifiers), used
         )
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def _used_infrastructures(session: AsyncSession) -> dict[tuple[str, str], DeploymentType]:
@@ -94,7 +94,7 @@ async def _used_infrastructures(session: AsyncSession) -> dict[tuple[str, str], 
         .join_from(Infrastructure, Environment, col(Environment.id) == col(Infrastructure.environment_id))
         .where(used)
     )
-    return {(environment, identifier): kind for environment, identifier, kind in rows.tuples()}
+    return {(environment, identifier): kind for environment, identifier, kind in rows}
 
 
 def _differs(registry: Registry, before: DeploymentType | None, word: str) -> bool:

@@ -187,4 +187,4 @@ def _put(session: AsyncSession, table: type[RowT], row: RowT | None, columns: di
 
 async def _environment_ids(session: AsyncSession) -> dict[str, str]:
     rows = await session.execute(sa.select(col(Environment.identifier), col(Environment.id)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

@@ -1,4 +1,4 @@
-"""Databases of both kinds for the tests of this folder."""
+"""A fresh, empty database of each kind that Unship runs on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import postgres, postgres_url
-
-__all__ = ["database_url", "postgres", "postgres_url"]
-
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a fresh, empty database."""
+    """The URL of a fresh, empty database; a test that asks for it runs once on each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/unship.db"
     url: str = request.getfixturevalue("postgres_url")
