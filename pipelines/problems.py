@@ -13,6 +13,7 @@ Path = tuple[PathPart, ...]
 
 _SHOWN_VALUE = 80
 _SHOWN_PROBLEMS = 10
+_COMPARED = 300
 
 
 class ProblemCode(StrEnum):
@@ -84,7 +85,9 @@ def shown(value: str) -> str:
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The known word most like `word` (1.0 is equal), or None when nothing is near. Case is forgiven."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
+    # Comparing is slow: of many candidates only those that begin alike are looked at.
+    likely = sorted(known, key=lambda candidate: candidate[:1].lower() != word[:1].lower())[:_COMPARED]
+    by_lower = {candidate.lower(): candidate for candidate in likely}
     found = difflib.get_close_matches(word[:_SHOWN_VALUE].lower(), by_lower, n=1, cutoff=cutoff)
     return by_lower[found[0]] if found else None
 

@@ -21,10 +21,18 @@ from pipelines.problems import Path, ProblemCode, nearest, shown, suggestion
 from pipelines.quoting import ScriptError, parse_script
 
 
-def check_expressions(sink: ProblemSink, vocabulary: Vocabulary) -> None:
-    """Every expression of the document can be parsed, and begins with a word that is not a misspelt root."""
+def check_expressions(sink: ProblemSink, vocabulary: Vocabulary, allowance: int) -> int:
+    """Every expression of the document can be parsed, and begins with a word that is not a misspelt root.
+
+    Stops with a problem when more than `allowance` characters had to be compiled; returns what is left of it.
+    """
     roots = ROOTS | vocabulary.expression_roots
     for path, text in texts_of(sink.document.root):
+        if allowance < 0:
+            sink.add(
+                ProblemCode.YAML_LIMIT, "the input has too many long expressions; split it into several", path
+            )
+            return allowance
         if not has_expression(text):
             continue
         try:
@@ -32,11 +40,13 @@ def check_expressions(sink: ProblemSink, vocabulary: Vocabulary) -> None:
         except ExpressionSyntaxError as error:
             sink.add(ProblemCode.INVALID_EXPRESSION, str(error), path)
             continue
+        allowance -= template.compiled_characters
         for root in sorted({reference.split(".")[0] for reference in template.references} - roots):
             near = nearest(root, roots)
             if near is not None:
                 message = f'no expression begins with "{shown(root)}"; did you mean "{near}"?'
                 sink.add(ProblemCode.INVALID_EXPRESSION, message, path)
+    return allowance
 
 
 def check_service(service: Service, vocabulary: Vocabulary, sink: ProblemSink) -> None:

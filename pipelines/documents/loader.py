@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from pipelines.documents.base import EXPRESSION_MARK
 from pipelines.documents.checks import check_expressions, check_infrastructure, check_pipeline, check_service
 from pipelines.documents.configuration import KINDS, AnyDocument, Configuration, Loaded
 from pipelines.documents.environment import Environment, EnvironmentGroup, InfrastructureDefinition
@@ -16,9 +17,13 @@ from pipelines.documents.reading import ProblemSink, json_of, validated
 from pipelines.documents.references import check_references, names_of, text_at
 from pipelines.documents.service import Service
 from pipelines.documents.vocabulary import KnownReferences, Vocabulary
+from pipelines.documents.walk import texts_of
 from pipelines.problems import ConfigurationProblems, Problem, ProblemCode, shown, suggestion
 from pipelines.yaml_guard import read_documents
 from pipelines.yaml_nodes import Document, MappingNode
+
+MAX_EXPRESSIONS = 5_000
+MAX_COMPILED_CHARACTERS = 65_536
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -29,9 +34,9 @@ def load_configuration(text: str | bytes, vocabulary: Vocabulary, known: KnownRe
     Raises ConfigurationProblems with everything found wrong; then nothing of the input may be used.
     """
     parts = _read(text)
+    _check_expressions(parts, vocabulary)
     names = names_of([(part.kind, part.sink.document) for part in parts], known)
     for part in parts:
-        check_expressions(part.sink, vocabulary)
         part.model = validated(KINDS[part.kind], json_of(part.body), (part.kind,), part.sink, rendered=True)
         _check(part.model, vocabulary, part.sink)
         if part.model is not None:
@@ -110,6 +115,23 @@ def _part(document: Document, sink: ProblemSink) -> _Part | None:
         sink.add(ProblemCode.WRONG_TYPE, "expected a mapping of keys to values", (first.key,))
         return None
     return _Part(first.key, first.value, sink)
+
+
+def _check_expressions(parts: list[_Part], vocabulary: Vocabulary) -> None:
+    """Parse every expression; stop early when there are more than a configuration can sensibly have."""
+    count = 0
+    for part in parts:
+        for path, text in texts_of(part.sink.document.root):
+            count += text.count(EXPRESSION_MARK)
+            if count > MAX_EXPRESSIONS:
+                message = f"the input has more than {MAX_EXPRESSIONS} expressions; split it into several"
+                part.sink.add(ProblemCode.YAML_LIMIT, message, path)
+                raise ConfigurationProblems(part.sink.problems)
+    allowance = MAX_COMPILED_CHARACTERS
+    for part in parts:
+        allowance = check_expressions(part.sink, vocabulary, allowance)
+        if allowance < 0:
+            raise ConfigurationProblems(part.sink.problems)
 
 
 def _check(model: AnyDocument | None, vocabulary: Vocabulary, sink: ProblemSink) -> None:

@@ -5,6 +5,7 @@ literals included, is bound and never written into the source. Imports the metho
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import cast
 
@@ -13,6 +14,9 @@ from pydantic import JsonValue
 
 from pipelines.expressions.errors import ExpressionEvaluationError, ExpressionSyntaxError
 from pipelines.expressions.methods import METHODS
+
+# The library logs each refused method call as a warning, and the refusal is raised as well.
+logging.getLogger("cel").setLevel(logging.ERROR)
 
 _OURS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 

@@ -12,8 +12,9 @@ from pydantic import JsonValue
 from pipelines.expressions.errors import ExpressionEvaluationError, ExpressionUnresolved
 from pipelines.expressions.scope import MISSING, Scope, follow
 from pipelines.expressions.syntax import Expression, Literal, Operand, Parts, Path, Quoted, Secret, Symbol, Token
+from pipelines.problems import shown
 
-MAX_OPERAND = 262_144
+MAX_OPERAND = 65_536
 MAX_RESULT = 4_194_304
 
 _NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?", re.ASCII)
@@ -51,7 +52,7 @@ class Evaluator:
         before = self._secret_reads
         value = self.value(expression)
         if value is None:
-            raise ExpressionUnresolved(expression.source)
+            raise ExpressionUnresolved(shown(expression.source))
         text = text_of(value)
         if self._secret_reads > before and not isinstance(value, bool):
             # What was made from a secret (its upper-case form, say) gives it away as well.
@@ -74,7 +75,7 @@ class Evaluator:
         try:
             return expression.program.run(values)
         except ExpressionEvaluationError as error:
-            raise ExpressionEvaluationError(f"<+{expression.source}>: {error}") from None
+            raise ExpressionEvaluationError(f"<+{shown(expression.source)}>: {error}") from None
 
     def operand(self, operand: Operand) -> JsonValue:
         """The value of one operand. Raises ExpressionUnresolved naming the path as it was read."""
@@ -93,7 +94,7 @@ class Evaluator:
         found = self._scope.find(keys) if path.base is None else follow(self.value(path.base), keys)
         if found is MISSING:
             names = ".".join(str(key) for key in keys)
-            raise ExpressionUnresolved(names if path.base is None else f"<+{path.base.source}>.{names}")
+            raise ExpressionUnresolved(names if path.base is None else f"<+{shown(path.base.source)}>.{names}")
         if self._scope.masked:
             text = text_of(found)
             self._remember(secret for secret in self._scope.masked if secret in text)

@@ -6,7 +6,8 @@ Each is pure and bounded; a wrong argument raises TypeError or ValueError withou
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-MAX_TEXT = 1_048_576
+MAX_TEXT = 262_144
+MAX_PARTS = 10_000
 
 
 def _text(value: object) -> str:
@@ -71,7 +72,10 @@ def _substring(value: object, start: object, end: object = None) -> object:
 
 
 def _split(value: object, separator: object) -> object:
-    return _text(value).split(_text(separator))
+    text, between = _text(value), _text(separator)
+    if not between or text.count(between) >= MAX_PARTS:
+        raise ValueError("no separator, or too many parts")
+    return text.split(between)
 
 
 METHODS: Mapping[str, Callable[..., object]] = MappingProxyType(

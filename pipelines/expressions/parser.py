@@ -16,10 +16,11 @@ from pipelines.problems import suggestion
 OPEN = "<+"
 MAX_EXPRESSION = 4_096
 MAX_TEXT = 1_048_576
-MAX_EXPRESSIONS = 2_000
+MAX_EXPRESSIONS = 1_000
 MAX_DEPTH = 12
 MAX_BRACKETS = 20
 MAX_TOKENS = 150
+MAX_ALL_TOKENS = 10_000
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:-+[A-Za-z0-9_$]+)*", re.ASCII)
 _KEY = re.compile(r"-*[A-Za-z0-9_$]+(?:-+[A-Za-z0-9_$]+)*(?:-+(?=<\+))?|-+(?=<\+)", re.ASCII)
@@ -96,6 +97,7 @@ class _Parser:
         self.text = text
         self.at = 0
         self._count = 0
+        self._tokens = 0
 
     def expression(self, depth: int) -> Expression:
         """A whole `<+ >`; the cursor is at its beginning."""
@@ -119,6 +121,9 @@ class _Parser:
             self._token(tokens, depth)
             if len(tokens.found) > MAX_TOKENS:
                 raise self._error(f"an expression has more than {MAX_TOKENS} parts", start)
+        self._tokens += len(tokens.found)
+        if self._tokens > MAX_ALL_TOKENS:
+            raise self._error(f"the expressions have more than {MAX_ALL_TOKENS} parts together", start)
         source = self.text[start : self.at].strip()
         if closed:
             self.at += 1

@@ -50,6 +50,12 @@ class Template:
         found = {operand.argument for operand in operands_in(self.parts) if isinstance(operand, Secret)}
         return tuple(sorted(str(getattr(argument, "value", "")) for argument in found))
 
+    @property
+    def compiled_characters(self) -> int:
+        """How much of the text had to be compiled: the length of all expressions that are more than a path."""
+        compiled = (part for part in self.parts if isinstance(part, Expression) and part.program is not None)
+        return sum(len(part.source) for part in compiled)
+
     def unresolved(self, scope: Scope) -> tuple[str, ...]:
         """The paths it reads that have no value in this scope, in order. Secrets are not asked for."""
         return _unresolved(self.parts, scope)

@@ -121,6 +121,12 @@ POISON: dict[str, str | bytes] = {
     "duration without end": PIPELINE.replace("5m", "99999999999999999999s"),
     "negative duration": PIPELINE.replace("5m", "-5m"),
     "duration of digits": PIPELINE.replace("5m", "9" * 5_000),
+    "a mebibyte of expressions": PIPELINE.replace("name: Web", "name: " + "<+a>" * 250_000),
+    "many expressions": PIPELINE.replace("name: Web", "name: [" + "<+a+b>," * 6_000 + "]"),
+    "many long expressions": PIPELINE.replace("name: Web", "name: [" + f"<+{'+'.join('a' * 75)}>," * 6_000 + "]"),
+    "long expressions below the count": PIPELINE.replace(
+        "name: Web", "x: [" + f"<+{'+'.join('a' * 75)}>," * 4_000 + "]"
+    ),
     "unclosed expression": PIPELINE.replace("name: Web", "name: <+pipeline.name"),
 }
 
