@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass
 from typing import TypeVar
 
+from pydantic import JsonValue
+
 from providers.errors import ProviderConflict, ProviderNotFound
 from providers.kubernetes.client import Call, Connection, Effect
 from providers.kubernetes.discovery import Discovery, Kind
@@ -117,6 +119,19 @@ class Cluster:
         content_type = "application/merge-patch+json"
         return await self._connection.send(
             Call(f"change {ref}", "PATCH", path, params, patch, content_type, effect, outlasts_conflict=True)
+        )
+
+    async def set_owners(self, ref: Ref, version: str, managed: list[Tree], effect: Effect) -> Tree:
+        """Write metadata.managedFields of the object as it was seen; ProviderConflict if it changed since."""
+        kind = await self.discovery.kind(ref.api_version, ref.kind)
+        patch: JsonValue = [
+            {"op": "replace", "path": "/metadata/managedFields", "value": [*managed]},
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        ]
+        path, params = kind.path(ref.namespace, ref.name), {"fieldManager": FIELD_MANAGER}
+        content_type = "application/json-patch+json"
+        return await self._connection.send(
+            Call(f"take over fields of {ref}", "PATCH", path, params, patch, content_type, effect)
         )
 
     async def delete(self, ref: Ref, uid: str, effect: Effect) -> None:

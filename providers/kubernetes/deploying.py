@@ -19,6 +19,7 @@ from providers.kubernetes.applying import (
     place_all,
     refuse_paused,
 )
+from providers.kubernetes.claiming import claim_stale_strategies
 from providers.kubernetes.diff import differences
 from providers.kubernetes.history import Content, History, Record, StoredObject, newest_real, of_token
 from providers.kubernetes.live import Live, Site, read_live
@@ -105,6 +106,7 @@ async def _carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
     number = record.number if record else records[-1].number + 1 if records else 1
     wanted = tuple(to_deploy(item, manifests[item.ref], live, number) for item in objects)
     unchanged: set[Ref] = set()
+    await claim_stale_strategies(site, wanted, live, attempt.before_effect)
     if plan.dry_run and has_namespace:
         checked = await check(site, wanted)
         wanted, unchanged = _as_checked(wanted, checked, live)

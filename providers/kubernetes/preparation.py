@@ -76,7 +76,6 @@ def to_deploy(found: KubeObject, manifest: Tree, live: Live, number_of_release: 
             entry = {LAST_APPLIED: last_applied(manifest)}
             body = put_all(body, entry, "metadata", "annotations")
         body = with_live_replicas(found, body, before, autoscaled=live.autoscaled(found.ref))
-        body = without_stale_strategy(body, before)
     return KubeObject(found.ref, body)
 
 
@@ -85,8 +84,7 @@ def to_restore(found: KubeObject, live: Live, *, autoscaled: bool) -> KubeObject
     before = live.bodies.get(found.ref)
     if before is None:
         return found
-    body = with_live_replicas(found, found.body, before, autoscaled=autoscaled)
-    return KubeObject(found.ref, without_stale_strategy(body, before))
+    return KubeObject(found.ref, with_live_replicas(found, found.body, before, autoscaled=autoscaled))
 
 
 def numbered(body: Tree, number_of_release: str) -> Tree:
@@ -117,17 +115,17 @@ def owns_replicas(live: Tree) -> bool:
     )
 
 
-def without_stale_strategy(body: Tree, before: Tree) -> Tree:
-    """The body, taking back rolling-update parameters that another strategy does not allow.
+def stale_strategy(body: Tree, before: Tree) -> Tree:
+    """What the live object has of a strategy that does not go with the one to apply, for `ownership`.
 
-    The server filled them in by itself, so nobody owns them and leaving them out would keep them.
+    The server filled in the rolling-update parameters by itself; another strategy is refused beside them.
     """
     for field in ("strategy", "updateStrategy"):
         kind = text(body, "spec", field, "type")
-        stale = tree(before, "spec", field, "rollingUpdate")
+        stale = at(before, "spec", field, "rollingUpdate")
         if kind in {"Recreate", "OnDelete"} and stale and at(body, "spec", field, "rollingUpdate") is None:
-            body = put(body, None, "spec", field, "rollingUpdate")
-    return body
+            return {"spec": {field: {"rollingUpdate": stale}}}
+    return {}
 
 
 def in_order(objects: Iterable[KubeObject]) -> list[list[KubeObject]]:

@@ -55,6 +55,7 @@ _STEPS = (
 
 _SAFEGUARDS = {
     "PATCH application/apply-patch+yaml": "server-side apply of the whole intent: a repetition changes nothing",
+    "PATCH application/json-patch+json": "changes who owns fields and nothing else, at the resourceVersion seen",
     "PATCH application/merge-patch+json": "sets values decided before and recorded: a repetition changes nothing",
     "POST secrets": "the record's name carries the next release number and its annotation the step's token, so a "
     "repetition is answered AlreadyExists and the record is recognised",

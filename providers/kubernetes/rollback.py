@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from providers.errors import ProviderError
 from providers.interface import Attempt
 from providers.kubernetes.applying import apply_all, delete_all, refuse_paused
+from providers.kubernetes.claiming import claim_surplus
 from providers.kubernetes.deploying import outputs
 from providers.kubernetes.diff import differences
 from providers.kubernetes.history import Content, History, Record, StoredObject, of_token
@@ -101,6 +102,7 @@ async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) 
         # An autoscaler that the undone release brought would fight for the count.
         scalers = [ref for ref in gone if ref.kind == "HorizontalPodAutoscaler"]
         await delete_all(site, scalers, live, attempt.before_effect)
+        await claim_surplus(site, wanted, live, attempt.before_effect)
         applied = await apply_all(site, wanted, attempt.before_effect)
         seen = {**live.bodies, **applied}
         await Watcher(site.cluster, attempt).wait({item.ref: seen.get(item.ref) for item in workloads})
