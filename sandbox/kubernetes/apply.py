@@ -87,7 +87,8 @@ def applied(live: Object, configuration: Object, manager: Manager, *, force: boo
     others_own = frozenset[FieldPath]().union(*(paths for other, paths in owners.items() if other != manager))
     abandoned = owners.get(manager, frozenset()) - fresh - others_own
     merged = clone(merged)
-    for path in sorted(abandoned, key=len, reverse=True):
+    # whole list items first: their keys must still be there to find them
+    for path in sorted(abandoned, key=lambda path: (path[-1] != ".", -len(path))):
         remove_path(merged, path)
     lost = frozenset(conflicts)
     after = {other: paths - lost for other, paths in owners.items() if other != manager}

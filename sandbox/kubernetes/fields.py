@@ -143,9 +143,13 @@ def _remove_item(items: list[Any], head: str, rest: FieldPath) -> None:
             continue
         if not rest or rest == (".",):
             del items[index]
-        else:
+        elif not _is_key(head, rest):
             remove_path(item, rest)
         return
+
+
+def _is_key(head: str, rest: FieldPath) -> bool:
+    return head.startswith("k:") and rest[0].removeprefix("f:") in json.loads(head[2:])
 
 
 def _names(head: str, item: Any) -> bool:
