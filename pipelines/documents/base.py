@@ -1,7 +1,7 @@
 """What all document models share: strictness, and the scalar types of the YAML. Imports nothing of the project."""
 
 import re
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
@@ -61,6 +61,25 @@ def _boolean_or_text(value: object) -> object:
 
 
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+ItemT = TypeVar("ItemT")
+
+
+def _at_least_one(items: tuple[ItemT, ...]) -> tuple[ItemT, ...]:
+    if not items:
+        raise PydanticCustomError("empty", "the list is empty; it needs at least one item")
+    return items
+
+
+def _exactly_one(items: tuple[ItemT, ...]) -> tuple[ItemT, ...]:
+    if len(items) != 1:
+        raise PydanticCustomError("not_one", "the list has exactly one item here")
+    return items
+
+
+# Not Field(min_length=...): that complains about the length as well when an item has a mistake.
+Some = Annotated[tuple[ItemT, ...], AfterValidator(_at_least_one)]
+One = Annotated[tuple[ItemT, ...], AfterValidator(_exactly_one)]
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$-]{0,127}$")]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.$-]{0,127}$")]

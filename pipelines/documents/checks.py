@@ -108,6 +108,7 @@ def _check_stage(stage: Stage, path: Path, vocabulary: Vocabulary, sink: Problem
     if stage.spec.deployment_type is not None:
         _check_deployment_type(stage.spec.deployment_type, vocabulary, (*spec, "deploymentType"), sink)
     execution = stage.spec.execution
+    meant = vocabulary.intended(stage.spec.deployment_type or "")
     for key, entries in (("steps", execution.steps), ("rollbackSteps", execution.rollback_steps)):
         found = list(steps_of(entries, (*spec, "execution", key)))
         _check_unique("step", [(place, step.identifier) for place, step in found], sink)
@@ -116,7 +117,7 @@ def _check_stage(stage: Stage, path: Path, vocabulary: Vocabulary, sink: Problem
             if key == "rollbackSteps":
                 _check_no_stage_rollback(step.failure_strategies, place, sink)
             if not isinstance(step, StepGroup):
-                _check_step(step, stage.spec.deployment_type, place, vocabulary, sink)
+                _check_step(step, stage.type, meant, place, vocabulary, sink)
 
 
 def _needed(stage: Stage) -> Iterable[tuple[str, object]]:
@@ -125,7 +126,7 @@ def _needed(stage: Stage) -> Iterable[tuple[str, object]]:
 
 
 def _check_step(
-    step: Step, deployment_type: str | None, path: Path, vocabulary: Vocabulary, sink: ProblemSink
+    step: Step, stage: StageType, deployment_type: str, path: Path, vocabulary: Vocabulary, sink: ProblemSink
 ) -> None:
     if step.type in SCRIPT_STEPS and not vocabulary.allow_scripts:
         message = f"{step.type} steps are switched off; remove the step, or ask the operator to allow scripts"
@@ -134,9 +135,9 @@ def _check_step(
     if model is None:
         _check_foreign_step(step, deployment_type, path, vocabulary, sink)
         return
-    carrier = vocabulary.carrier(step.type)
-    if step.type not in GENERIC_STEPS and step.type not in vocabulary.step_types(deployment_type):
-        message = f"{step.type} belongs to {carrier}, not to {deployment_type or 'a Custom stage'}"
+    here = deployment_type or ("a Custom stage" if stage is StageType.CUSTOM else None)
+    if here is not None and step.type not in vocabulary.step_types(deployment_type):
+        message = f"{step.type} belongs to {vocabulary.carrier(step.type)}, not to {here}"
         sink.add(ProblemCode.UNSUPPORTED_STEP, message, (*path, "type"))
     spec = validated(model, step.spec, (*path, "spec"), sink, rendered=False)
     if isinstance(spec, ShellScriptSpec):
@@ -144,10 +145,11 @@ def _check_step(
 
 
 def _check_foreign_step(
-    step: Step, deployment_type: str | None, path: Path, vocabulary: Vocabulary, sink: ProblemSink
+    step: Step, deployment_type: str, path: Path, vocabulary: Vocabulary, sink: ProblemSink
 ) -> None:
+    """A step nobody carries passes only in a stage of a foreign deployment type, which never runs."""
     known = vocabulary.step_types(deployment_type)
-    is_custom = deployment_type is not None and deployment_type not in vocabulary.deployment_types
+    is_custom = deployment_type != "" and deployment_type not in vocabulary.deployment_types
     if is_custom and nearest(step.type, GENERIC_STEPS) is None:
         return
     message = f'the step type "{shown(step.type)}" is not supported{suggestion(step.type, known)}'
@@ -187,10 +189,9 @@ def _check_no_stage_rollback(strategies: tuple[FailureStrategy, ...], path: Path
 
 def _check_deployment_type(given: str, vocabulary: Vocabulary, path: Path, sink: ProblemSink) -> None:
     """A foreign type is kept as it is; one that is nearly a known type is a slip of the pen."""
-    known = vocabulary.deployment_types
-    near = nearest(given, known, cutoff=0.85)
-    if given not in known and near is not None:
-        message = f'unknown deployment type "{shown(given)}"; did you mean "{near}"?'
+    meant = vocabulary.intended(given)
+    if meant != given:
+        message = f'unknown deployment type "{shown(given)}"; did you mean "{meant}"?'
         sink.add(ProblemCode.INVALID_VALUE, message, path)
 
 

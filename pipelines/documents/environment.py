@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from pipelines.documents.base import Description, Identifier, JsonObject, Name, Organised, Tags, Word
+from pipelines.documents.base import Description, Identifier, JsonObject, Name, Organised, Some, Tags, Word
 from pipelines.documents.variables import Variable
 
 
@@ -33,7 +33,7 @@ class EnvironmentGroup(Organised):
     name: Name
     description: Description | None = None
     tags: Tags = Field(default_factory=dict)
-    env_identifiers: tuple[Identifier, ...] = Field(min_length=1)
+    env_identifiers: Some[Identifier]
 
 
 class InfrastructureDefinition(Organised):

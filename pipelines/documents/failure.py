@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipelines.documents.base import Duration, IntOrExpression, Model, Text
+from pipelines.documents.base import Duration, IntOrExpression, Model, Some, Text
 
 
 class RunsAfter(StrEnum):
@@ -99,7 +99,7 @@ class Action(Model):
 class OnFailure(Model):
     """Which failures, and what to do about them."""
 
-    errors: tuple[FailureKind, ...] = Field(min_length=1)
+    errors: Some[FailureKind]
     action: Action
 
 

@@ -153,7 +153,7 @@ def _check_duplicates(parts: list[_Part]) -> None:
             continue
         first = seen.setdefault((part.kind, environment, identifier), part.sink.document.index)
         if first != part.sink.document.index:
-            message = f'document {first} is a {part.kind} "{shown(identifier)}" already; rename or remove one'
+            message = f'document {first} declares the {part.kind} "{shown(identifier)}" too; rename or remove one'
             part.sink.add(ProblemCode.DUPLICATE_IDENTIFIER, message, (part.kind, "identifier"))
 
 

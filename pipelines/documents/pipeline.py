@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from pipelines.documents.base import Description, Duration, Identifier, Name, Organised, Tags
+from pipelines.documents.base import Description, Duration, Identifier, Name, Organised, Some, Tags
 from pipelines.documents.failure import FailureStrategy
 from pipelines.documents.stages import Stage, StageEntry
 from pipelines.documents.variables import Variable
@@ -16,7 +16,7 @@ class Pipeline(Organised):
     description: Description | None = None
     tags: Tags = Field(default_factory=dict)
     variables: tuple[Variable, ...] = ()
-    stages: tuple[StageEntry, ...] = Field(min_length=1)
+    stages: Some[StageEntry]
     timeout: Duration | None = None
     failure_strategies: tuple[FailureStrategy, ...] = ()
 

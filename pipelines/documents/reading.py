@@ -59,7 +59,11 @@ def validated(
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        misspelt = {_meant(model, detail) for detail in details if detail["type"] == "extra_forbidden"}
+        for detail in details:
+            if detail["type"] == "missing" and detail["loc"] in misspelt:
+                continue  # said better by the complaint about the unknown key
             _report(model, value, detail, path, sink, rendered=rendered)
     return None
 
@@ -67,6 +71,12 @@ def validated(
 def json_of(node: Node) -> JsonValue:
     """The tree as plain JSON values."""
     return cast("JsonValue", plain(node))
+
+
+def _meant(model: type[BaseModel], detail: ErrorDetails) -> Path:
+    """Where the known key would stand that an unknown key is most like."""
+    *parent, key = detail["loc"]
+    return (*parent, nearest(str(key), model_keys(model_at(model, tuple(parent)))) or "")
 
 
 def _report(

@@ -63,8 +63,9 @@ def check_references(model: AnyDocument, names: Names, vocabulary: Vocabulary, s
         _check_infrastructure(model, names, vocabulary, sink)
     elif isinstance(model, Pipeline):
         for path, stage in stages_of(model, ("pipeline",)):
-            _check_service_of(stage, path, names, sink)
-            _check_place_of(stage, path, names, sink)
+            wanted = vocabulary.intended(stage.spec.deployment_type or "")
+            _check_service_of(stage, wanted, path, names, sink)
+            _check_place_of(stage, wanted, path, names, sink)
 
 
 def _check_infrastructure(
@@ -81,17 +82,17 @@ def _check_infrastructure(
         _check_known("connector", connector, names.connectors, (*path, "spec", "connectorRef"), sink)
 
 
-def _check_service_of(stage: Stage, path: Path, names: Names, sink: ProblemSink) -> None:
+def _check_service_of(stage: Stage, wanted: str, path: Path, names: Names, sink: ProblemSink) -> None:
     if stage.spec.service is None:
         return
     reference = stage.spec.service.service_ref
     place: Path = (*path, "spec", "service", "serviceRef")
     if not _check_known("service", reference, names.services, place, sink):
         return
-    _check_type(f'the service "{reference}"', names.services[reference], stage, place, sink)
+    _check_type(f'the service "{reference}"', names.services[reference], wanted, place, sink)
 
 
-def _check_place_of(stage: Stage, path: Path, names: Names, sink: ProblemSink) -> None:
+def _check_place_of(stage: Stage, wanted: str, path: Path, names: Names, sink: ProblemSink) -> None:
     use = stage.spec.environment
     if use is None:
         return
@@ -113,12 +114,11 @@ def _check_place_of(stage: Stage, path: Path, names: Names, sink: ProblemSink) -
             sink.add(ProblemCode.MISMATCHED_REFERENCE, message, place)
         elif _check_known("infrastructure", infrastructure.identifier, here, place, sink):
             found = names.infrastructures[use.environment_ref, infrastructure.identifier]
-            _check_type(f'the infrastructure "{infrastructure.identifier}"', found, stage, place, sink)
+            _check_type(f'the infrastructure "{infrastructure.identifier}"', found, wanted, place, sink)
 
 
-def _check_type(what: str, found: str | None, stage: Stage, path: Path, sink: ProblemSink) -> None:
-    wanted = stage.spec.deployment_type
-    if found is None or wanted is None or found == wanted:
+def _check_type(what: str, found: str | None, wanted: str, path: Path, sink: ProblemSink) -> None:
+    if found is None or not wanted or found == wanted:
         return
     message = f"{what} is of type {shown(found)}, but the stage deploys {shown(wanted)}"
     sink.add(ProblemCode.MISMATCHED_REFERENCE, message, path)

@@ -16,6 +16,7 @@ from pipelines.documents.base import (
     Model,
     Name,
     Organised,
+    Some,
     Tags,
     Text,
     Word,
@@ -35,7 +36,7 @@ class PrimaryArtifact(Model):
     """The sources of the main artifact, one of which is used."""
 
     primary_artifact_ref: Text | None = None
-    sources: tuple[ArtifactSource, ...] = Field(min_length=1)
+    sources: Some[ArtifactSource]
 
 
 class Sidecar(Model):

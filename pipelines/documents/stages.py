@@ -13,7 +13,9 @@ from pipelines.documents.base import (
     IntOrExpression,
     Model,
     Name,
+    One,
     Reference,
+    Some,
     Tags,
     Text,
     Word,
@@ -47,7 +49,7 @@ class EnvironmentUse(Model):
 
     environment_ref: Reference
     deploy_to_all: bool = False
-    infrastructure_definitions: tuple[InfrastructureUse, ...] = Field(min_length=1, max_length=1)
+    infrastructure_definitions: One[InfrastructureUse]
 
     @model_validator(mode="after")
     def _not_all(self) -> Self:
@@ -137,7 +139,7 @@ class StageEntry(Model):
     """One item of the list of stages: exactly one of a stage, or stages that run side by side."""
 
     stage: Stage | None = None
-    parallel: tuple["StageEntry", ...] | None = Field(default=None, min_length=1)
+    parallel: Some["StageEntry"] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

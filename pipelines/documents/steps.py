@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from pipelines.documents.base import Description, Duration, Identifier, JsonObject, Model, Name, Text, Word
+from pipelines.documents.base import Description, Duration, Identifier, JsonObject, Model, Name, Some, Text, Word
 from pipelines.documents.failure import FailureStrategy, StepCondition
 
 
@@ -34,7 +34,7 @@ class StepGroup(Model):
     when: StepCondition = StepCondition()
     failure_strategies: tuple[FailureStrategy, ...] = ()
     delegate_selectors: tuple[Text, ...] = ()
-    steps: tuple["StepEntry", ...] = Field(min_length=1)
+    steps: Some["StepEntry"]
 
 
 class StepEntry(Model):
@@ -42,7 +42,7 @@ class StepEntry(Model):
 
     step: Step | None = None
     step_group: StepGroup | None = None
-    parallel: tuple["StepEntry", ...] | None = Field(default=None, min_length=1)
+    parallel: Some["StepEntry"] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -54,5 +54,5 @@ class StepEntry(Model):
 class Execution(Model):
     """What a stage does, and what undoes it."""
 
-    steps: tuple[StepEntry, ...] = Field(min_length=1)
+    steps: Some[StepEntry]
     rollback_steps: tuple[StepEntry, ...] = ()

@@ -11,6 +11,7 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from pipelines.documents.generic_steps import HTTP, SHELL_SCRIPT, WAIT, HttpSpec, ShellScriptSpec, WaitSpec
+from pipelines.problems import nearest
 
 GENERIC_STEPS: Mapping[str, type[BaseModel]] = MappingProxyType(
     {SHELL_SCRIPT: ShellScriptSpec, HTTP: HttpSpec, WAIT: WaitSpec}
@@ -81,9 +82,15 @@ class Vocabulary:
         carrier = self.carrier(step_type)
         return None if carrier is None else self.deployment_types[carrier].steps[step_type]
 
-    def step_types(self, deployment_type: str | None) -> frozenset[str]:
+    def intended(self, deployment_type: str) -> str:
+        """The known deployment type that was meant, when the word is nearly one; else the word itself."""
+        if deployment_type in self.deployment_types:
+            return deployment_type
+        return nearest(deployment_type, self.deployment_types, cutoff=0.85) or deployment_type
+
+    def step_types(self, deployment_type: str) -> frozenset[str]:
         """The step types a stage of that deployment type may use."""
-        words = self.deployment_types.get(deployment_type or "")
+        words = self.deployment_types.get(deployment_type)
         return frozenset(GENERIC_STEPS).union(words.steps if words is not None else ())
 
     def carrier(self, step_type: str) -> str | None:

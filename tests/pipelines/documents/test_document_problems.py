@@ -1,0 +1,194 @@
+"""Every mistake is refused with its code, its place and a remedy: golden messages."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pipelines.documents import Vocabulary, load_configuration
+from pipelines.problems import ConfigurationProblems, ProblemCode
+from tests.pipelines.words import KNOWN, PIPELINE, VOCABULARY, WITHOUT_SCRIPTS
+
+STEP = "step: {identifier: rollout, name: Rollout, type: K8sRollingDeploy, timeout: 5m, spec: {}}"
+BACK = "step: {identifier: back, name: Back, type: K8sRollingRollback, timeout: 5m, spec: {}}"
+ENVIRONMENT = "environment: {identifier: qa, name: QA, type: PreProduction}"
+INFRASTRUCTURE = """\
+infrastructureDefinition:
+  identifier: place
+  name: Place
+  environmentRef: prod
+  deploymentType: Kubernetes
+  type: KubernetesDirect
+  spec: {connectorRef: cluster, namespace: web, releaseName: web}
+"""
+SERVICE = """\
+service:
+  identifier: shop
+  name: Shop
+  serviceDefinition:
+    type: Kubernetes
+    spec:
+      artifacts:
+        primary:
+          primaryArtifactRef: nginx
+          sources:
+            - {identifier: nginx, type: DockerRegistry, spec: {imagePath: nginx, tag: "1"}}
+      manifests:
+        - manifest:
+            identifier: web
+            type: K8sManifest
+            spec: {store: {type: Inline, spec: {content: "kind: Service"}}}
+"""
+
+
+def problems_of(text: str, vocabulary: Vocabulary = VOCABULARY) -> Sequence[tuple[ProblemCode, str]]:
+    """The codes and full texts of what is wrong with the input."""
+    with pytest.raises(ConfigurationProblems) as refusal:
+        load_configuration(text, vocabulary, KNOWN)
+    return [(problem.code, str(problem)) for problem in refusal.value.problems]
+
+
+def test_the_unspoiled_inputs_load() -> None:
+    for text in (PIPELINE, ENVIRONMENT, INFRASTRUCTURE, SERVICE):
+        load_configuration(text, VOCABULARY, KNOWN)
+
+
+MISTAKES = {
+    "unknown key": PIPELINE.replace("          service:", "          servce:"),
+    "unknown key of a step": PIPELINE.replace(
+        "timeout: 5m, spec: {}}\n            rollback", "timout: 5m, spec: {}}\n            rollback"
+    ),
+    "unknown key of a step's spec": PIPELINE.replace(
+        "K8sRollingDeploy, timeout: 5m, spec: {}",
+        "K8sRollingDeploy, spec: {skipDryrun: no}",
+    ),
+    "unknown document": "srvice: {identifier: a}",
+    "snake case": INFRASTRUCTURE.replace("environmentRef", "environment_ref"),
+    "missing key": ENVIRONMENT.replace("name: QA, ", ""),
+    "empty value": ENVIRONMENT.replace("QA", "~"),
+    "missing deployment type": PIPELINE.replace("          deploymentType: Kubernetes\n", ""),
+    "text for a mapping": PIPELINE.replace("{serviceRef: web}", "web"),
+    "mapping for a list": PIPELINE.replace("[{identifier: prod-cluster}]", "{identifier: prod-cluster}"),
+    "list for text": ENVIRONMENT.replace("QA", "[QA]"),
+    "document as text": "service: web",
+    "word that is none of the choices": ENVIRONMENT.replace("PreProduction", "Preproduction"),
+    "identifier": ENVIRONMENT.replace("identifier: qa", "identifier: q a"),
+    "duration": PIPELINE.replace("timeout: 5m", "timeout: 5 minutes", 1),
+    "step and group in one item": PIPELINE.replace(
+        f"- {STEP}",
+        f"- {STEP}\n                parallel: [{{{BACK}}}]",
+    ),
+    "two infrastructures": PIPELINE.replace(
+        "[{identifier: prod-cluster}]",
+        "[{identifier: prod-cluster}, {identifier: b}]",
+    ),
+    "two things in one document": f"{ENVIRONMENT}\n{PIPELINE}",
+    "unsupported step": PIPELINE.replace("K8sRollingDeploy", "K8sRolingDeploy"),
+    "step of another platform": PIPELINE.replace("K8sRollingDeploy", "EcsRollingDeploy"),
+    "misspelt deployment type": PIPELINE.replace("deploymentType: Kubernetes", "deploymentType: kubernetes"),
+    "infrastructure of another platform": INFRASTRUCTURE.replace("KubernetesDirect", "ECS"),
+    "infrastructure's spec": INFRASTRUCTURE.replace("namespace: web", "namespaces: web"),
+    "infrastructure's value": INFRASTRUCTURE.replace("releaseName: web", f"releaseName: {'w' * 21}"),
+    "manifest type": SERVICE.replace("K8sManifest", "K8Manifest"),
+    "store": SERVICE.replace('type: Inline, spec: {content: "kind: Service"}', "type: Github, spec: {repo: x}"),
+    "store that leads upwards": SERVICE.replace(
+        'type: Inline, spec: {content: "kind: Service"}',
+        "type: Local, spec: {path: ../../etc}",
+    ),
+    "artifact reference": SERVICE.replace("primaryArtifactRef: nginx", "primaryArtifactRef: ngnix"),
+    "expression": PIPELINE.replace("name: Web", "name: Web <+pipeline.name"),
+    "misspelt root of an expression": INFRASTRUCTURE.replace("releaseName: web", "releaseName: <+pipline.name>"),
+    "condition": PIPELINE.replace(
+        "type: Deployment", "type: Deployment\n        when: {condition: <+env.type> = Production}"
+    ),
+    "script": PIPELINE.replace(
+        "type: K8sRollingDeploy, timeout: 5m, spec: {}",
+        'type: ShellScript, spec: {source: {type: Inline, spec: {script: "eval <+pipeline.name>"}}}',
+    ),
+    "stage rollback in rollback steps": PIPELINE.replace(
+        BACK,
+        BACK[:-1] + ", failureStrategies: [{onFailure: {errors: [AllErrors], action: {type: Retry, spec: "
+        "{retryCount: 2, retryIntervals: [1s], onRetryFailure: {action: {type: StageRollback}}}}}}]}",
+    ),
+    "second step of that name": PIPELINE.replace(
+        f"- {STEP}",
+        f"- {STEP}\n              - stepGroup: {{identifier: g, name: G, steps: [parallel: [{STEP}]]}}",
+    ),
+    "second environment of that name": f"{ENVIRONMENT}\n---\n{ENVIRONMENT}",
+    "unknown service": PIPELINE.replace("serviceRef: web", "serviceRef: wbe"),
+    "unknown environment": INFRASTRUCTURE.replace("environmentRef: prod", "environmentRef: prd"),
+    "unknown infrastructure": PIPELINE.replace("identifier: prod-cluster", "identifier: prod-clusters"),
+    "unknown connector": INFRASTRUCTURE.replace("connectorRef: cluster", "connectorRef: clster"),
+    "unknown member of a group": "environmentGroup: {identifier: g, name: G, envIdentifiers: [prod, stging]}",
+    "infrastructure of another environment": PIPELINE.replace(
+        "identifier: prod-cluster",
+        "identifier: staging-cluster",
+    ),
+    "infrastructure of another type": PIPELINE.replace("identifier: prod-cluster", "identifier: prod-ecs"),
+    "service of another type": PIPELINE.replace("serviceRef: web", "serviceRef: payments"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake_is_named_with_its_place_and_nothing_else_is(name: str) -> None:
+    found = [f"{code} {text}" for code, text in problems_of(MISTAKES[name])]
+    assert found == _golden()[name]
+
+
+def test_every_golden_message_has_its_mistake() -> None:
+    assert list(_golden()) == list(MISTAKES)
+
+
+def _golden() -> dict[str, list[str]]:
+    """The file has the name of each mistake on a line of its own and below it, indented, what is said about it."""
+    golden: dict[str, list[str]] = {}
+    for line in (Path(__file__).parent / "golden_problems.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("  "):
+            golden[list(golden)[-1]].append(line.strip())
+        else:
+            golden[line] = []
+    return golden
+
+
+def test_mistakes_in_several_documents_are_all_named_in_order() -> None:
+    text = "\n---\n".join(
+        [
+            ENVIRONMENT.replace("QA", "[QA]"),
+            PIPELINE.replace("serviceRef: web", "serviceRef: wbe").replace("K8sRollingDeploy", "K8sRolingDeploy"),
+            INFRASTRUCTURE.replace("environmentRef: prod", "environmentRef: prd"),
+        ]
+    )
+    assert [code for code, _ in problems_of(text)] == [
+        ProblemCode.WRONG_TYPE,
+        ProblemCode.UNKNOWN_REFERENCE,
+        ProblemCode.UNSUPPORTED_STEP,
+        ProblemCode.UNKNOWN_REFERENCE,
+    ]
+
+
+def test_mistake_in_one_document_is_no_unknown_reference_in_another() -> None:
+    spoiled = SERVICE.replace("name: Shop", "nme: Shop")
+    using = PIPELINE.replace("serviceRef: web", "serviceRef: shop")
+    assert [code for code, _ in problems_of(f"{spoiled}\n---\n{using}")] == [ProblemCode.UNKNOWN_KEY]
+
+
+def test_message_of_the_exception_lists_ten_and_counts_the_rest() -> None:
+    text = PIPELINE + "".join(f"  x{n}: 1\n" for n in range(13))
+    with pytest.raises(ConfigurationProblems) as refusal:
+        load_configuration(text, VOCABULARY, KNOWN)
+    lines = str(refusal.value).splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == "and 3 more"
+
+
+@pytest.mark.parametrize(
+    ("step_type", "spec"),
+    [
+        ("ShellScript", '{source: {type: Inline, spec: {script: "true"}}}'),
+        ("Http", "{url: http://localhost, method: GET}"),
+    ],
+)
+def test_scripts_and_requests_need_the_operators_permission(step_type: str, spec: str) -> None:
+    text = PIPELINE.replace("type: K8sRollingDeploy, timeout: 5m, spec: {}", f"type: {step_type}, spec: {spec}")
+    load_configuration(text, VOCABULARY, KNOWN)
+    assert [code for code, _ in problems_of(text, WITHOUT_SCRIPTS)] == [ProblemCode.SCRIPTS_DISABLED]
