@@ -55,6 +55,7 @@ class Unship:
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
 
     @property
     def url(self) -> str:
@@ -86,7 +87,7 @@ class Unship:
         while time.monotonic() < deadline:
             assert process.poll() is None, f"the server ended with {process.returncode}:\n{self.log}"
             try:
-                if httpx.get(ready, timeout=1).status_code == 200:
+                if self.client.get(ready, timeout=1).status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.02)
@@ -106,7 +107,7 @@ class Unship:
 
     def post(self, query: str, **variables: Any) -> dict[str, Any]:
         """The whole response of one operation."""
-        response = httpx.post(self.url, json={"query": query, "variables": variables}, timeout=30)
+        response = self.client.post(self.url, json={"query": query, "variables": variables})
         answer: dict[str, Any] = response.json()
         return answer
 
@@ -213,7 +214,7 @@ class Unship:
         """The batches of executionProgress over Server-Sent Events, until the stream completes."""
         body = {"query": PROGRESS, "variables": {"id": execution, "after": after}}
         timeout = httpx.Timeout(10, read=_FINISH_SECONDS)
-        with httpx.stream(
+        with self.client.stream(
             "POST", self.url, json=body, headers={"accept": "text/event-stream"}, timeout=timeout
         ) as response:
             assert response.status_code == 200, response.read()
@@ -252,3 +253,4 @@ def serving(directory: Path, **settings: str) -> Generator[Unship]:
         yield unship
     finally:
         unship.stop()
+        unship.client.close()
