@@ -15,13 +15,16 @@ from pipelines.documents.generic_steps import HttpSpec
 from pipelines.documents.variables import VariableType
 from pipelines.expressions import ExpressionError, Scope, evaluate_condition
 from pipelines.steps.addresses import allowed_addresses
-from pipelines.steps.texts import Texts
+from pipelines.steps.texts import Texts, cleaned
 from pipelines.steps.values import StepContext, StepFailed, StepResult
 
 _MAX_BODY = 1024 * 1024
 _RECORDED_BODY = 64 * 1024
+_SHOWN_BODY = 500
 _CONNECT_SECONDS = 10.0
 _HIDDEN = "**************"
+# The server names the charset, and some of Python's codecs are slow, or no text codecs at all.
+_CHARSETS = {"iso-8859-1": "iso-8859-1", "latin-1": "iso-8859-1", "windows-1252": "windows-1252"}
 _KINDS = {401: FailureKind.AUTHENTICATION, 403: FailureKind.AUTHORIZATION}
 
 
@@ -118,7 +121,8 @@ async def _send_to(client: httpx.AsyncClient, request: httpx.Request, address: s
                 raise StepFailed(f"{request.url.host} answered with more than {_MAX_BODY} bytes.")
     finally:
         await response.aclose()
-    return _Answer(response.status_code, body.decode(response.charset_encoding or "utf-8", errors="replace"))
+    text = body.decode(_CHARSETS.get((response.charset_encoding or "").lower(), "utf-8"), errors="replace")
+    return _Answer(response.status_code, cleaned(text))
 
 
 def _scope_with(answer: _Answer, scope: Scope) -> Scope:
@@ -130,7 +134,7 @@ def _scope_with(answer: _Answer, scope: Scope) -> Scope:
 
 
 def _judge(spec: HttpSpec, answer: _Answer, scope: Scope, texts: Texts) -> None:
-    said = texts.show(answer.body[:500])
+    said = texts.show(answer.body)[:_SHOWN_BODY]
     if spec.assertion is None:
         if answer.code >= 400:
             kind = _KINDS.get(answer.code, FailureKind.UNKNOWN)

@@ -49,4 +49,9 @@ class Texts:
 
     def show(self, text: str) -> str:
         """Text from outside, fit to be recorded and shown."""
-        return mask(_UNFIT.sub("\N{REPLACEMENT CHARACTER}", text), self.secrets)
+        return mask(cleaned(text), self.secrets)
+
+
+def cleaned(text: str) -> str:
+    """Text from outside without the characters that must not come in."""
+    return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text)
