@@ -16,7 +16,7 @@ from db.queries.byid import rows_by
 from db.queries.columns import columns_of
 from db.queries.grouping import grouped
 from db.queries.keys import key_table
-from db.queries.listing import Listing, SortKey
+from db.queries.listing import Listing, Search, SortKey
 from db.queries.services import matches
 from db.statuses import RollbackStatus
 from db.tables import Environment, Infrastructure, Instance, Service, Stage
@@ -65,6 +65,11 @@ class InstancesOf(StrEnum):
     PLACE = "PLACE"
 
 
+_LIVE = col(Instance.removed_at).is_(None)
+# The same, in words that no index on `removed_at` answers: without statistics SQLite would walk all live instances
+# by that index instead of going to those of one service.
+_LIVE_OF_SERVICE = sa.func.coalesce(col(Instance.removed_at), col(Instance.removed_at)).is_(None)
+
 _PARENTS = {
     None: (),
     InstancesOf.SERVICE: (col(Instance.service_id),),
@@ -94,10 +99,16 @@ class Instances:
             row=InstanceRow,
             columns=columns_of(Instance, InstanceRow),
             identity=(identity,),
-            search=sa.select(identity).where(col(Instance.removed_at).is_(None), *_conditions(self)),
+            search=_search(self),
             order=(SortKey(identity, "id", str),),
             parents=_PARENTS[self.of],
         )
+
+
+def _search(instances: Instances) -> Search:
+    of_service = instances.of is InstancesOf.SERVICE or instances.service_identifier is not None
+    live = _LIVE_OF_SERVICE if of_service and instances.environment_identifier is None else _LIVE
+    return sa.select(col(Instance.id)).where(live, *_conditions(instances))
 
 
 def _conditions(instances: Instances) -> list[sa.SQLColumnExpression[bool]]:
@@ -114,7 +125,13 @@ def _conditions(instances: Instances) -> list[sa.SQLColumnExpression[bool]]:
         infrastructure = sa.select(col(Infrastructure.id)).where(
             col(Infrastructure.identifier) == instances.infrastructure_identifier
         )
-        conditions.append(col(Instance.infrastructure_id).in_(infrastructure))
+        around = sa.select(col(Infrastructure.environment_id)).where(
+            col(Infrastructure.identifier) == instances.infrastructure_identifier
+        )
+        conditions += [
+            col(Instance.infrastructure_id).in_(infrastructure),
+            col(Instance.environment_id).in_(around),
+        ]
     if instances.artifact:
         exact = sa.or_(col(Instance.tag) == instances.artifact, col(Instance.digest) == instances.artifact)
         partly = matches(instances.artifact, col(Instance.display_name), col(Instance.image))
@@ -132,14 +149,11 @@ def _in_rollback_status(status: RollbackStatus) -> sa.SQLColumnExpression[bool]:
 
 async def counts_by_service(connection: AsyncConnection, service_ids: Sequence[str]) -> list[int]:
     """How many live instances each service has."""
-    service = col(Instance.service_id)
-    statement = (
-        sa.select(service, sa.func.count())
-        .where(service.in_(service_ids), col(Instance.removed_at).is_(None))
-        .group_by(service)
-    )
-    found = {row[0]: row[1] for row in await connection.execute(statement)}
-    return [found.get(key, 0) for key in service_ids]
+    keys = key_table([(service_id,) for service_id in service_ids], connection.dialect.name == "sqlite")
+    of_service = (col(Instance.service_id) == keys.part(0), _LIVE_OF_SERVICE)
+    counted = sa.select(sa.func.count()).select_from(Instance).where(*of_service).correlate(keys.source)
+    statement = sa.select(counted.scalar_subquery()).select_from(keys.source).order_by(keys.position)
+    return list((await connection.execute(statement)).scalars())
 
 
 async def artifacts_by_place(
@@ -153,7 +167,7 @@ async def artifacts_by_place(
         sa.select(*place, *artifact, sa.func.count().label("instances"))
         .select_from(keys.source)
         .join(Instance, sa.and_(place[0] == keys.part(0), place[1] == keys.part(1)))
-        .where(col(Instance.removed_at).is_(None))
+        .where(_LIVE)
         .group_by(*place, *artifact)
         .order_by(sa.desc("instances"), col(Instance.display_name))
     )
