@@ -29,7 +29,7 @@ class Screen:
         print(text, flush=True)
 
     def redraw(self, lines: Sequence[str]) -> None:
-        """Replace what the last call drew. On a terminal only, which is told to cut long lines, not to wrap them."""
+        """Replace what the last call drew. On a terminal only, which is told to cut long lines."""
         up = f"\x1b[{self._drawn}A" if self._drawn else ""
         drawn = "".join(f"\x1b[2K{line}\n" for line in lines)
         sys.stdout.write(f"{up}\x1b[?7l{drawn}\x1b[?7h")

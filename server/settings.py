@@ -35,40 +35,51 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="UNSHIP_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     data_dir: Path = Field(
-        Path("data"),
+        default=Path("data"),
         description="Directory of the embedded database and of the engine's own; created with mode 0700",
     )
     database_url: str = Field(
-        "", description="`sqlite:///FILE` or `postgresql://...`; empty: `sqlite:///<data dir>/unship.db`"
+        default="", description="`sqlite:///FILE` or `postgresql://...`; empty: `sqlite:///<data dir>/unship.db`"
     )
-    host: str = Field("127.0.0.1", description="Address to listen on")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
+    host: str = Field(default="127.0.0.1", description="Address to listen on")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one")
     connectors: Path | None = Field(
-        None, description="The connectors file: which platforms can be reached, and how"
+        default=None, description="The connectors file: which platforms can be reached, and how"
     )
     auth: AuthMode = Field(
-        AuthMode.NONE,
+        default=AuthMode.NONE,
         description="`none`: everybody who reaches the port may do everything; loopback addresses only",
     )
-    post_prod_rollback: bool = Field(False, description="The feature flag: without it every rollback is refused")
+    post_prod_rollback: bool = Field(
+        default=False, description="The feature flag: without it every rollback is refused"
+    )
     rollback_max_age_days: float = Field(
-        30, gt=0, allow_inf_nan=False, description="A deployment older than this is not rolled back"
+        default=30, gt=0, allow_inf_nan=False, description="A deployment older than this is not rolled back"
     )
     instance_sync_seconds: float = Field(
-        600, ge=1, allow_inf_nan=False, description="How often the live instances are listed at the platforms"
+        default=600,
+        ge=1,
+        allow_inf_nan=False,
+        description="How often the live instances are listed at the platforms",
     )
     allow_scripts: bool = Field(
-        False, description="Whether pipelines may carry ShellScript and Http steps, which run on this machine"
+        default=False,
+        description="Whether pipelines may carry ShellScript and Http steps, which run on this machine",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (),
+        default=(),
         description="Host names, comma-separated, under which the server may be called; unset: the loopback names",
     )
     max_body_bytes: int = Field(
-        2 * 1024 * 1024, ge=1024, description="Largest body of a request; configuration YAML of 1 MiB must fit"
+        default=2 * 1024 * 1024,
+        ge=1024,
+        description="Largest body of a request; configuration YAML of 1 MiB must fit",
     )
     shutdown_seconds: int = Field(
-        20, ge=1, le=600, description="How long requests under way may take after SIGTERM before they are cut"
+        default=20,
+        ge=1,
+        le=600,
+        description="How long requests under way may take after SIGTERM before they are cut",
     )
 
     @field_validator("allowed_hosts", mode="before")
