@@ -69,8 +69,18 @@ def updated(old: Object | None, new: Object, manager: Manager) -> Owners:
     return {other: paths for other, paths in kept.items() if paths}
 
 
-def applied(live: Object, configuration: Object, manager: Manager, *, force: bool) -> tuple[Object, Owners]:
-    """The object and its owners after an apply. Raises ApiError 409 with one cause for each conflict."""
+def applied(
+    live: Object,
+    configuration: Object,
+    manager: Manager,
+    *,
+    force: bool,
+    allowed: FieldSet = frozenset(),
+) -> tuple[Object, Owners]:
+    """The object and its owners after an apply; `allowed` conflicts count as forced.
+
+    Raises ApiError 409 with one cause for each conflict.
+    """
     owners = owners_of(live)
     wanted = fields_of(configuration)
     current = fields_of(live)
@@ -80,7 +90,7 @@ def applied(live: Object, configuration: Object, manager: Manager, *, force: boo
         if path[-1] != "." and (path not in current or current[path] != value)
     }
     conflicts = {path: others for path, others in contested.items() if others}
-    if conflicts and not force:
+    if not (force or allowed.issuperset(conflicts)):
         raise apply_conflict([_cause(path, others[0]) for path, others in sorted(conflicts.items())])
     merged: Object = _merge(live, configuration, ())
     fresh = frozenset(wanted)

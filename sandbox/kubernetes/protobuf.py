@@ -154,6 +154,18 @@ METADATA = _message(
     }
 )
 
+RESOURCE_ATTRIBUTES = _message(
+    {
+        1: Field("namespace", _text),
+        2: Field("verb", _text),
+        3: Field("group", _text),
+        4: Field("version", _text),
+        5: Field("resource", _text),
+        6: Field("subresource", _text),
+        7: Field("name", _text),
+    }
+)
+
 META = Field("metadata", METADATA)
 
 MESSAGES: dict[str, dict[int, Field]] = {
@@ -176,6 +188,12 @@ MESSAGES: dict[str, dict[int, Field]] = {
         3: Field("status", _message({1: Field("phase", _text)})),
     },
     "ServiceAccount": {1: META, 4: Field("automountServiceAccountToken", _boolean)},
+    "SelfSubjectReview": {1: META},
+    "SelfSubjectRulesReview": {1: META, 2: Field("spec", _message({1: Field("namespace", _text)}))},
+    "SelfSubjectAccessReview": {
+        1: META,
+        2: Field("spec", _message({1: Field("resourceAttributes", RESOURCE_ATTRIBUTES)})),
+    },
     "DeleteOptions": {
         1: Field("gracePeriodSeconds", _integer),
         2: Field("preconditions", _message({1: Field("uid", _text), 2: Field("resourceVersion", _text)})),

@@ -13,6 +13,7 @@ from sandbox.kubernetes.defaults import apply_defaults, tidy
 from sandbox.kubernetes.errors import ApiError, Cause, already_exists, forbidden, invalid, modified, not_found
 from sandbox.kubernetes.fields import fields_of
 from sandbox.kubernetes.kinds import DEPLOYMENT, NAMESPACE, POD, Kind
+from sandbox.kubernetes.lastapplied import allowed_conflicts, refreshed
 from sandbox.kubernetes.names import random_suffix
 from sandbox.kubernetes.validation import mistyped, refuse_mistyped, validate
 
@@ -71,7 +72,9 @@ class Writer:
         if old is None:
             return self._apply_new(kind, namespace, configuration, manager, options)
         _check_preconditions(kind, old, configuration)
-        merged, owners = applied(old, configuration, manager, force=options.force)
+        allowed = allowed_conflicts(manager.name, old)
+        merged, owners = applied(old, configuration, manager, force=options.force, allowed=allowed)
+        merged = refreshed(manager.name, merged, configuration)
         new = self._settled(kind, old, tidy(merged), options)
         return self._update(kind, old, new, owners, options)
 

@@ -86,10 +86,11 @@ class Namespace:
 
     def until(self, kind: str, name: str, test: Callable[[Object | None], bool]) -> Object | None:
         """Waits on a watch until the object (None: it is gone) passes the test."""
+        revision = str(self.world.store.revision)
         current = self.world.get(kind, self.name, name)
         if test(current):
             return current
-        for change in self.changes(kind, fieldSelector=f"metadata.name={name}"):
+        for change in self.changes(kind, fieldSelector=f"metadata.name={name}", resourceVersion=revision):
             current = None if change["type"] == "DELETED" else change["object"]
             if test(current):
                 return current
