@@ -20,6 +20,7 @@ MAX_EXPRESSIONS = 1_000
 MAX_DEPTH = 12
 MAX_BRACKETS = 20
 MAX_TOKENS = 150
+MAX_SEGMENTS = 64
 MAX_ALL_TOKENS = 10_000
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:-+[A-Za-z0-9_$]+)*", re.ASCII)
@@ -227,6 +228,8 @@ class _Parser:
         """What follows a name: `.key`, `["key"]`, `[0]`, with `<+ >` anywhere inside a key."""
         segments: list[str | int | Parts] = []
         while True:
+            if len(segments) > MAX_SEGMENTS:
+                raise self._error(f"a path has more than {MAX_SEGMENTS} parts")
             if (index := _INDEX.match(self.text, self.at)) is not None:
                 self.at = index.end()
                 segments.append(int(index[1]))

@@ -16,19 +16,22 @@ _MASK = "**************"
 _SHORTEST_LINE = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rendered:
     """Text with its expressions replaced. `secrets` are the texts in it that must not be shown."""
 
     text: str
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    secrets: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"Rendered({mask(self.text, self.secrets)!r})"
 
 
 @dataclass(frozen=True)
 class RenderedTree:
     """A JSON value with the expressions in all its texts replaced."""
 
-    value: JsonValue
+    value: JsonValue = field(repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
 
