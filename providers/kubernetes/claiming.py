@@ -9,7 +9,7 @@ from providers.kubernetes.client import Effect
 from providers.kubernetes.cluster import FIELD_MANAGER, each
 from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import KubeObject, stateless
-from providers.kubernetes.ownership import Claims, managed_fields, superfluous, with_claims
+from providers.kubernetes.ownership import Claims, abandoned, managed_fields, superfluous, with_claims
 from providers.kubernetes.preparation import stale_strategy
 from providers.kubernetes.tree import Tree, at, text
 
@@ -28,12 +28,13 @@ async def claim_surplus(site: Site, objects: Iterable[KubeObject], live: Live, e
     await each(objects, lambda found: _claim(site, found, live, surplus, effect))
 
 
-async def claim_stale_strategies(site: Site, objects: Iterable[KubeObject], live: Live, effect: Effect) -> None:
-    """Before a deployment: what its strategies do not allow."""
+async def claim_abandoned(site: Site, objects: Iterable[KubeObject], live: Live, effect: Effect) -> None:
+    """Before a deployment: what the last one had and this one has not, and what its strategy does not allow."""
 
     def stale(found: KubeObject, body: Tree) -> Claims:
+        claims = abandoned(managed_fields(body), FIELD_MANAGER, stateless(body), found.body)
         surplus = stale_strategy(found.body, body)
-        return superfluous(managed_fields(body), surplus, _emptied(surplus)) if surplus else {}
+        return claims | superfluous(managed_fields(body), surplus, _emptied(surplus))
 
     await each(objects, lambda found: _claim(site, found, live, stale, effect))
 

@@ -138,7 +138,8 @@ class Connection:
     def _failure(call: Call, response: httpx.Response) -> _Failure:
         error = faults.of_response(call.doing, response)
         # 429 comes before anything is done (API priority and fairness), the others may come after the effect.
-        transient = response.status_code == 429 or (call.repeatable and is_transient(response.status_code))
+        may_pass = is_transient(response.status_code) and not isinstance(error, ProviderRefused)
+        transient = response.status_code == 429 or (call.repeatable and may_pass)
         if call.outlasts_conflict and isinstance(error, ProviderConflict):
             transient = True
         return _Failure(error, transient, retry_after(response.headers.get("Retry-After")))

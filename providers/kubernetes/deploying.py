@@ -19,7 +19,7 @@ from providers.kubernetes.applying import (
     place_all,
     refuse_paused,
 )
-from providers.kubernetes.claiming import claim_stale_strategies
+from providers.kubernetes.claiming import claim_abandoned
 from providers.kubernetes.diff import differences
 from providers.kubernetes.history import Content, History, Record, StoredObject, newest_real, of_token
 from providers.kubernetes.live import Live, Site, read_live
@@ -100,13 +100,13 @@ async def _carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
     )
     record = of_token(records, attempt.token)
     if record is not None and record.real:
-        await _wait(site, plan, objects, {}, attempt)
+        await _wait(site, plan, objects, live, {}, attempt)
         return _outcome(site, record, Effect.CHANGED, None)
     refuse_paused(objects, live)
     number = record.number if record else records[-1].number + 1 if records else 1
     wanted = tuple(to_deploy(item, manifests[item.ref], live, number) for item in objects)
     unchanged: set[Ref] = set()
-    await claim_stale_strategies(site, wanted, live, attempt.before_effect)
+    await claim_abandoned(site, wanted, live, attempt.before_effect)
     if plan.dry_run and has_namespace:
         checked = await check(site, wanted)
         wanted, unchanged = _as_checked(wanted, checked, live)
@@ -120,7 +120,7 @@ async def _carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
         changed = [item for item in wanted if item.ref not in unchanged]
         applied = await apply_all(site, changed, attempt.before_effect)
         await delete_all(site, stale.bodies, stale, attempt.before_effect)
-        await _wait(site, plan, wanted, {**live.bodies, **applied}, attempt)
+        await _wait(site, plan, wanted, live, applied, attempt)
     except ProviderError:
         await history.fail(record, attempt.before_effect)
         raise
@@ -173,11 +173,18 @@ def _content(plan: Plan, wanted: tuple[KubeObject, ...], live: Live, stale: Live
 
 
 async def _wait(
-    site: Site, plan: Plan, objects: Iterable[KubeObject], seen: dict[Ref, Tree], attempt: Attempt
+    site: Site,
+    plan: Plan,
+    objects: Iterable[KubeObject],
+    live: Live,
+    applied: dict[Ref, Tree],
+    attempt: Attempt,
 ) -> None:
     if plan.wait:
         workloads = [item for item in objects if item.ref.is_workload and not is_paused(item.body)]
-        await Watcher(site.cluster, attempt).wait({item.ref: seen.get(item.ref) for item in workloads})
+        seen = {**live.bodies, **applied}
+        watched = {item.ref: seen.get(item.ref) for item in workloads}
+        await Watcher(site.cluster, attempt).wait(watched, fresh=applied)
 
 
 def _outcome(site: Site, record: Record, effect: Effect, reason: str | None) -> Outcome:

@@ -23,22 +23,25 @@ LONGEST_QUOTE = 1_000
 def of_response(doing: str, response: httpx.Response) -> ProviderError:
     """The error of an answer that is not a success. `doing` continues "Unship could not ..."."""
     said = _said(response)
-    message = f"Unship could not {doing}."
-    match response.status_code:
-        case 401:
-            return ProviderRefused(
-                f"{message} The cluster does not accept the credentials of the connector: renew them.", said
-            )
-        case 403:
-            return ProviderRefused(f"{message} The connector's user lacks the permission: grant it.", said)
-        case 404 | 410:
-            return ProviderNotFound(message, said)
-        case 409:
-            return ProviderConflict(message, said)
-        case status if is_transient(status):
-            return ProviderUnreachable(f"{message} The API server is overloaded or failing.", said)
-        case _:
-            return ProviderRefused(message, said)
+    kind, advice = _meaning(response.status_code, said)
+    return kind(f"Unship could not {doing}.{advice}", said)
+
+
+def _meaning(status: int, said: str) -> tuple[type[ProviderError], str]:
+    if status in _MEANINGS:
+        return _MEANINGS[status]
+    if is_transient(status) and not _is_about_content(said):
+        return ProviderUnreachable, " The API server is overloaded or failing."
+    return ProviderRefused, ""
+
+
+_MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
+    401: (ProviderRefused, " The cluster does not accept the credentials of the connector: renew them."),
+    403: (ProviderRefused, " The connector's user lacks the permission: grant it."),
+    404: (ProviderNotFound, ""),
+    409: (ProviderConflict, ""),
+    410: (ProviderNotFound, ""),
+}
 
 
 def of_transport(doing: str, server: str, error: Exception) -> ProviderUnreachable:
@@ -51,6 +54,11 @@ def of_garbage(doing: str, server: str) -> ProviderUnreachable:
     return ProviderUnreachable(
         f"Unship could not {doing}: {server} answered with something that is not the Kubernetes API."
     )
+
+
+def _is_about_content(said: str) -> bool:
+    """Server-side apply answers 500 to a field of the wrong type, which no repetition makes right."""
+    return "failed to create typed patch object" in said or "failed to create manager for existing" in said
 
 
 def _plain(error: Exception) -> str:

@@ -6,6 +6,7 @@ built.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -20,12 +21,19 @@ from providers.values import Manifest
 MANIFEST_TYPE = "K8sManifest"
 MOST_BYTES = 1 << 20
 MOST_NODES = 100_000
+MOST_DEPTH = 64
 
 _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 class _Loader(yaml.SafeLoader):
     """YAML as kubectl reads it, dates staying text, and bounded."""
+
+    def fetch_more_tokens(self) -> None:
+        # The scanner's time grows with the square of the nesting of brackets.
+        if self.flow_level > MOST_DEPTH:
+            raise _UnfitError("is nested too deeply")
+        super().fetch_more_tokens()
 
     def get_node(self) -> yaml.Node | None:
         node: yaml.Node | None = super().get_node()
@@ -79,7 +87,12 @@ def parse(identifier: str, content: str) -> tuple[KubeObject, ...]:
 
 def _documents(content: str) -> list[JsonValue]:
     parsed: list[object] = list(yaml.load_all(content, Loader=_Loader))
-    return [without_nulls(_JSON.validate_python(document, strict=True)) for document in parsed]
+    documents = [without_nulls(_JSON.validate_python(document, strict=True)) for document in parsed]
+    try:
+        json.dumps(documents, allow_nan=False)
+    except ValueError as error:
+        raise _UnfitError("holds a number that JSON has not") from error
+    return documents
 
 
 class _UnfitError(Exception):

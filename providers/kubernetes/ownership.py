@@ -28,6 +28,19 @@ def superfluous(managed: list[Tree], current: Tree, target: Tree) -> Claims:
     return dict(_superfluous((), owned, current, target))
 
 
+def abandoned(managed: list[Tree], manager: str, current: Tree, target: Tree) -> Claims:
+    """What `manager` alone wrote something of and no longer wants, with what the server added to it by itself.
+
+    An HTTP probe that gives way to another kind would otherwise leave its default scheme behind, and the server
+    refuses two kinds at once.
+    """
+    return {
+        path: value
+        for path, value in superfluous(managed, current, target).items()
+        if _owns(managed, manager, path, own=True) and not _owns(managed, manager, path, own=False)
+    }
+
+
 def _superfluous(
     path: FieldPath, owned: list[Tree], current: JsonValue, target: JsonValue
 ) -> Iterator[tuple[FieldPath, JsonValue]]:
@@ -100,9 +113,15 @@ def _is_own(entry: Tree, manager: str) -> bool:
 
 
 def _alone(managed: list[Tree], manager: str, path: FieldPath) -> bool:
-    others = any(at(entry, "fieldsV1", *path) is not None for entry in managed if not _is_own(entry, manager))
     own = (at(entry, "fieldsV1", *path) for entry in managed if _is_own(entry, manager))
-    return not others and any(node == {} or (isinstance(node, dict) and "." in node) for node in own)
+    whole = any(node == {} or (isinstance(node, dict) and "." in node) for node in own)
+    return whole and not _owns(managed, manager, path, own=False)
+
+
+def _owns(managed: list[Tree], manager: str, path: FieldPath, *, own: bool) -> bool:
+    """Whether `manager`'s applies (or, if not `own`, anybody else) own something at or below `path`."""
+    entries = (entry for entry in managed if _is_own(entry, manager) is own)
+    return any(at(entry, "fieldsV1", *path) is not None for entry in entries)
 
 
 def _without(entry: Tree, paths: Iterable[FieldPath]) -> Tree | None:

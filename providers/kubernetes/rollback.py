@@ -105,7 +105,9 @@ async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) 
         await claim_surplus(site, wanted, live, attempt.before_effect)
         applied = await apply_all(site, wanted, attempt.before_effect)
         seen = {**live.bodies, **applied}
-        await Watcher(site.cluster, attempt).wait({item.ref: seen.get(item.ref) for item in workloads})
+        await Watcher(site.cluster, attempt).wait(
+            {item.ref: seen.get(item.ref) for item in workloads}, fresh=applied
+        )
         # Only now, when what replaces them is up.
         rest = await delete_all(site, [ref for ref in gone if ref not in scalers], live, attempt.before_effect)
         await until_gone(site, rest, attempt)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,8 @@ WATCH_SECONDS = 60
 POLL_SECONDS = 0.5
 # A rollout that has not moved for so long is asked why.
 STUCK_SECONDS = 2.0
+# A failure that an earlier try left behind is believed after so long.
+GRACE_SECONDS = 10.0
 # Left of the step's time to say what was still missing when it ends.
 TIME_TO_TELL_SECONDS = 0.5
 
@@ -37,16 +39,20 @@ class Watcher:
         self._attempt = attempt
         self._standings: dict[Ref, Standing] = {}
         self._bodies: dict[Ref, Tree] = {}
-        self._moved = time.monotonic()
+        self._moved = self._began = time.monotonic()
+        self._fresh: frozenset[Ref] = frozenset()
 
-    async def wait(self, workloads: Mapping[Ref, Tree | None]) -> None:
+    async def wait(self, workloads: Mapping[Ref, Tree | None], fresh: Collection[Ref] = ()) -> None:
         """Until all are rolled out. The values are the objects as they were last seen, to start from.
+
+        `fresh` are those just applied; what is said of the others may be about an earlier try.
 
         ProviderRefused if one cannot finish, ProviderTimedOut when the step's time is over, both with the reasons
         that the pods give.
         """
         if not workloads:
             return
+        self._fresh = frozenset(fresh)
         allowed = max(0.0, self._attempt.seconds_left - TIME_TO_TELL_SECONDS)
         try:
             async with asyncio.timeout(allowed):
@@ -99,7 +105,7 @@ class Watcher:
             self._moved = time.monotonic()
             self._standings[ref] = found
             await self._tell()
-        if found.failure is not None:
+        if found.failure is not None and (ref in self._fresh or time.monotonic() - self._began > GRACE_SECONDS):
             reasons = await self._reasons()
             raise ProviderRefused(f"{found.message}: {reasons or 'its pods give no reason'}.", found.failure)
         return found.done
