@@ -11,10 +11,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import sqlalchemy as sa
-from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -23,11 +22,10 @@ from db.columns import now
 from db.tables import Environment, Infrastructure, Instance, Service, Target
 from pipelines.answers import Refused
 from pipelines.instance_records import StageMark, TargetRow, live_rows, record_instances
+from pipelines.records import open_records
 from pipelines.runtime import Runtime
-from pipelines.secret_marks import reveal
-from providers.connectors import ConnectorsError
-from providers.errors import ProviderError, ProviderRefused, ProviderTimedOut
-from providers.values import DeploymentType, InstanceHealth, LiveInstance, Release
+from providers.errors import ProviderError, ProviderTimedOut
+from providers.values import DeploymentType, InstanceHealth, LiveInstance
 
 __all__ = ["StageMark", "TargetRow", "keep_synced", "record_instances", "sync_instances", "sync_target"]
 
@@ -55,15 +53,13 @@ async def sync_target(runtime: Runtime, target_id: str) -> int:
     where the platform cannot be asked; its instances then stay as last seen, with health UNKNOWN.
     """
     known = await _known(runtime, target_id)
-    if known is None or known.resolved is None:
+    if known is None or known.resolved is None or runtime.registry.find(known.deployment_type) is None:
         return 0
     try:
         live = await _list(runtime, known.deployment_type, known.resolved)
     except ProviderError:
         await _doubt(runtime, target_id)
         raise
-    if live is None:
-        return 0
     async with runtime.database.write() as session:
         # A stage that ended, or another sync, while the platform was asked knows better.
         if await _version(session, target_id) != known.version:
@@ -184,20 +180,13 @@ async def _version(session: AsyncSession, target_id: str) -> tuple[datetime | No
 
 async def _list(
     runtime: Runtime, deployment_type: DeploymentType, resolved: dict[str, Any]
-) -> tuple[LiveInstance, ...] | None:
-    provider = runtime.registry.find(deployment_type)
-    if provider is None:
-        return None
+) -> tuple[LiveInstance, ...]:
+    records = open_records(runtime, deployment_type, resolved, None, set())
     try:
-        opened = cast("dict[str, Any]", reveal(resolved, runtime.registry.connectors.secret, set()))
-        target = provider.target_model.model_validate(opened["spec"])
-        release = Release.model_validate(opened["release"])
         async with asyncio.timeout(_LIST_SECONDS):
-            return await provider.instances(target, release)
+            return await records.provider.instances(records.target, records.release)
     except TimeoutError as error:
         raise ProviderTimedOut(f"Its instances could not be listed within {_LIST_SECONDS:g} s.") from error
-    except (ConnectorsError, ValidationError) as error:
-        raise ProviderRefused(f"Its instances could not be listed: {error}") from error
 
 
 async def _doubt(runtime: Runtime, target_id: str) -> None:

@@ -1,0 +1,133 @@
+"""What the end of a stage, and a sync between executions, leave in the instances."""
+
+from __future__ import annotations
+
+import asyncio
+
+from db.tables import Instance
+from pipelines.instances import StageMark, record_instances
+from pipelines.runtime import Runtime
+from providers.values import InstanceHealth, LiveInstance
+from tests.pipelines.instances.seeds import Seed, add_stage, live, seed, stored
+from tests.support.runtimes import open_runtime
+
+
+async def stage(runtime: Runtime, seeded: Seed, sequence: int, by: str, *instances: LiveInstance) -> StageMark:
+    """A stage that ends with these instances."""
+    async with runtime.database.write() as session:
+        mark = await add_stage(session, seeded, sequence, by)
+        await record_instances(session, seeded.target, instances, mark)
+    return mark
+
+
+async def sync(runtime: Runtime, seeded: Seed, *instances: LiveInstance) -> None:
+    async with runtime.database.write() as session:
+        await record_instances(session, seeded.target, instances)
+
+
+def points_at(row: Instance, mark: StageMark) -> bool:
+    return (row.stage_id, row.execution_id, row.deployed_by, row.deployed_at) == (
+        mark.stage_id,
+        mark.execution_id,
+        mark.by,
+        mark.at,
+    )
+
+
+def test_a_deployment_and_the_next(database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            seeded = await seed(runtime)
+            first = await stage(runtime, seeded, 1, "ann", live("a"), live("b"))
+            rows = await stored(runtime, seeded.target.id)
+            assert rows.keys() == {"a", "b"}
+            assert all(points_at(row, first) for row in rows.values())
+            assert (rows["a"].display_name, rows["a"].digest, rows["a"].details) == (
+                "web:1",
+                "sha256:1",
+                {"node": "a"},
+            )
+            assert rows["a"].service_id == seeded.target.service_id
+            # A restart changes the keys; what stays (b) was found good by the second stage.
+            second = await stage(runtime, seeded, 2, "bob", live("b"), live("c", "2"))
+            rows = await stored(runtime, seeded.target.id)
+            assert rows.keys() == {"b", "c"}
+            assert all(points_at(row, second) for row in rows.values())
+            gone = await stored(runtime, seeded.target.id, removed=True)
+            assert gone.keys() == {"a"}
+            assert points_at(gone["a"], first), "history is not rewritten"
+
+    asyncio.run(scenario())
+
+
+def test_between_executions_the_known_keep_their_stage_and_the_new_inherit(database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            seeded = await seed(runtime)
+            first = await stage(runtime, seeded, 1, "ann", live("a"), live("b"))
+            before = await stored(runtime, seeded.target.id)
+            await sync(runtime, seeded, live("a", health=InstanceHealth.UNHEALTHY), live("c"))
+            rows = await stored(runtime, seeded.target.id)
+            assert rows.keys() == {"a", "c"}
+            assert rows["a"].id == before["a"].id
+            assert rows["a"].health is InstanceHealth.UNHEALTHY
+            assert rows["a"].seen_at > before["a"].seen_at
+            assert all(points_at(row, first) for row in rows.values())
+
+    asyncio.run(scenario())
+
+
+def test_a_key_that_comes_back_is_a_new_instance(database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            seeded = await seed(runtime)
+            await stage(runtime, seeded, 1, "ann", live("a"))
+            first = (await stored(runtime, seeded.target.id))["a"]
+            await sync(runtime, seeded)
+            assert await stored(runtime, seeded.target.id) == {}
+            await sync(runtime, seeded, live("a"))
+            again = (await stored(runtime, seeded.target.id))["a"]
+            assert again.id != first.id
+            assert (await stored(runtime, seeded.target.id, removed=True)).keys() == {"a"}
+
+    asyncio.run(scenario())
+
+
+def test_what_ran_before_unship_knew_the_target_has_no_execution(database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            seeded = await seed(runtime)
+            await sync(runtime, seeded, live("a"))
+            row = (await stored(runtime, seeded.target.id))["a"]
+            assert (row.stage_id, row.execution_id, row.deployed_at, row.deployed_by) == (None, None, None, None)
+
+    asyncio.run(scenario())
+
+
+def test_targets_do_not_touch_each_other(database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            one, other = await seed(runtime, "one"), await seed(runtime, "other")
+            await stage(runtime, one, 1, "ann", live("a"), live("b"))
+            mark = await stage(runtime, other, 1, "bob", live("a"))
+            await stage(runtime, one, 2, "ann")
+            assert await stored(runtime, one.target.id) == {}
+            rows = await stored(runtime, other.target.id)
+            assert rows.keys() == {"a"}
+            assert points_at(rows["a"], mark)
+
+    asyncio.run(scenario())
+
+
+def test_two_writers_at_once_leave_one_row_per_key(database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            seeded = await seed(runtime)
+            everything = [live(f"key-{number}") for number in range(700)]
+            await asyncio.gather(*(sync(runtime, seeded, *everything) for _ in range(6)))
+            assert len(await stored(runtime, seeded.target.id)) == 700
+            await sync(runtime, seeded, live("key-0"))
+            assert (await stored(runtime, seeded.target.id)).keys() == {"key-0"}
+            assert len(await stored(runtime, seeded.target.id, removed=True)) == 699
+
+    asyncio.run(scenario())
