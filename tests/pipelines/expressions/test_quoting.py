@@ -2,9 +2,12 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipelines.expressions import ExpressionUnresolved, scope_of
 from pipelines.quoting import ScriptError, parse_script, render_script
@@ -57,6 +60,7 @@ TEMPLATES = {
     "single quotes in a substitution in quotes": "x=\"$(printf '%s|' '<+v>')\"; printf '%s' \"$x\"",
     "case in a substitution": 'x=$(case a in a) printf "%s|" "<+v>";; esac); printf "%s" "$x"',
     "default": 'printf "%s|" "${missing:-<+v>}"',
+    "quotes in a default in quotes": 'printf "%s|" "${missing:-"<+v>"}"',
     "bare default": 'printf "%s|" ${missing:-<+v>}',
     "function": 'f() { printf "%s|" "$1"; }\nf <+v>',
     "subshell": '( printf "%s|" <+v> )',
@@ -72,6 +76,63 @@ TEMPLATES = {
     "argument of a script": 'sh -c \'printf "%s|" "$1"\' x <+v>',
     "glued": 'x=a<+v>b; x=${x#a}; x=${x%b}; printf "%s|" "$x"',
 }
+_PIECES = (
+    *(
+        "<+v>",
+        "<+v>",
+        "<+v>",
+        " ",
+        "\n",
+        "echo ",
+        "x=",
+        "x[",
+        "]",
+        "[[ ",
+        " ]]",
+        " -eq ",
+        " == ",
+        "'",
+        '"',
+        "\\",
+        "$",
+    ),
+    *(
+        "$(",
+        ")",
+        "${",
+        "${x:-",
+        "}",
+        "((",
+        "))",
+        "$((",
+        "`",
+        "#",
+        ";",
+        "|",
+        " && ",
+        "<<EOF",
+        "\nEOF\n",
+        "<<'EOF'",
+        "<<<",
+    ),
+    *(
+        "case ",
+        " in ",
+        ";; ",
+        "esac",
+        "eval ",
+        "sh -c ",
+        "| sh",
+        "$'",
+        "<(",
+        "if ",
+        "; then ",
+        "; fi",
+        "{ ",
+        "; }",
+        "a",
+    ),
+)
 BASH_TEMPLATES = {
     "test": 'if [[ <+v> == <+v> ]]; then printf "%s|" <+v>; fi',
     "array": 'x=(<+v>); printf "%s|" "${x[@]}"',
@@ -269,3 +330,42 @@ def _run(shell: str, template: str, value: str, directory: Path) -> str:
     )
     assert list(directory.iterdir()) == [], f"{template!r} ran the value"
     return done.stdout
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=14).map("".join))
+def test_any_script_is_parsed_or_refused(script: str) -> None:
+    try:
+        template = parse_script(script)
+    except ScriptError as refusal:
+        assert 1 <= refusal.line <= script.count("\n") + 1  # noqa: PT017 - either outcome is fine
+    else:
+        assert len(template.slots) == script.count("<+v>")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(_PIECES), max_size=10).map("".join), st.sampled_from(["bash", "sh"]))
+def test_no_script_that_is_accepted_runs_the_value(script: str, shell: str) -> None:
+    """Whatever the script does with the value, a command inside the value must not run."""
+    try:
+        template = parse_script(f"{script}\n")
+    except ScriptError:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        marker = Path(name) / "pwned"
+        for value in (f"x[$(touch {marker})]", f"$(touch {marker})", f"';touch {marker};'", f'";touch {marker};"'):
+            try:
+                rendered = template.render(scope_of(v=value))
+            except ScriptError:
+                continue
+            environment = {"PATH": os.environ["PATH"], **rendered.environment}
+            subprocess.run(
+                [shell, "-c", rendered.text],
+                cwd=name,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=20,
+                check=False,
+            )
+            assert not marker.exists(), (script, rendered.text)
