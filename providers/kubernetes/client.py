@@ -126,7 +126,8 @@ class Connection:
         except httpx.HTTPError as error:
             never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             lost = faults.of_transport(call.doing, self._server, error)
-            return _Failure(lost, transient=never_sent or call.repeatable)
+            in_vain = "certificate verify failed" in str(error)
+            return _Failure(lost, transient=not in_vain and (never_sent or call.repeatable))
         if response.is_success:
             try:
                 return self._parse(call, response.content)

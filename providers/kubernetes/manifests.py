@@ -29,11 +29,16 @@ _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 class _Loader(yaml.SafeLoader):
     """YAML as kubectl reads it, dates staying text, and bounded."""
 
-    def fetch_more_tokens(self) -> None:
-        # The scanner's time grows with the square of the nesting of brackets.
-        if self.flow_level > MOST_DEPTH:
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        # The scanner's time grows with the square of the nesting.
+        self._depth += 1
+        if self._depth > MOST_DEPTH:
             raise _UnfitError("is nested too deeply")
-        super().fetch_more_tokens()
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def get_node(self) -> yaml.Node | None:
         node: yaml.Node | None = super().get_node()
