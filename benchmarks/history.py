@@ -32,6 +32,46 @@ STEPS_PER_STAGE = 2
 _SNAPSHOT = {"version": 1, "existed": True, "objects": [{"kind": "Deployment", "spec": "x" * 1500}]}
 
 
+def _plan(size: Size, number: int, undoes: bool) -> Row:
+    """As the engine freezes it: each stage with its steps and one rollback step."""
+    run, service = divmod(number, size.services)
+    stages: list[Row] = []
+    for ordinal in range(size.stages):
+        stage = number * size.stages + ordinal
+        environment = environment_number(size, run, ordinal)
+        steps = [
+            _step(identifier(Kind.STEP, stage * STEPS_PER_STAGE + one), one) for one in range(STEPS_PER_STAGE)
+        ]
+        stages.append(
+            {
+                "id": identifier(Kind.STAGE, stage),
+                "identifier": f"stage{ordinal}",
+                "name": f"Stage {ordinal}",
+                "position": ordinal,
+                "deployment_type": DeploymentType.KUBERNETES,
+                "target_id": identifier(Kind.TARGET, target_number(size, service, environment)),
+                "steps": steps,
+                "rollback_steps": [
+                    {**_step(identifier(Kind.STEP, 10**11 + stage), 0), "phase": StepPhase.ROLLBACK}
+                ],
+            }
+        )
+    return {"kind": ExecutionKind.ROLLBACK if undoes else ExecutionKind.DEPLOYMENT, "stages": stages}
+
+
+def _step(step_id: str, ordinal: int) -> Row:
+    return {
+        "kind": "step",
+        "id": step_id,
+        "identifier": f"step{ordinal}",
+        "name": f"Step {ordinal}",
+        "type": "Wait",
+        "phase": StepPhase.FORWARD,
+        "timeout": 600.0,
+        "spec": {"duration": "1s"},
+    }
+
+
 def executions(size: Size) -> Iterator[Row]:
     """Run `r` of service `s` is execution `r * services + s`; every tenth undoes the one before it."""
     for number in range(size.executions):
@@ -47,8 +87,8 @@ def executions(size: Size) -> Iterator[Row]:
             "triggered_by": "benchmark",
             "reason": None,
             "yaml": "pipeline: {}\n" * 50,
-            "plan": {"stages": "x" * 2000},
-            "recorded": {"values": "x" * 500},
+            "plan": _plan(size, number, undoes),
+            "recorded": {},
             "original_execution_id": execution_id(number - size.services) if undoes else None,
             "attempt": 1,
             "abort_requested": False,

@@ -31,7 +31,7 @@ class _Schema(strawberry.Schema):
         execution_context: ExecutionContext | None = None,  # noqa: ARG002 - the overridden method's name
     ) -> None:
         """Make each error fit to be seen, on every transport."""
-        errors[:] = [coded(error) for error in errors]
+        errors[:] = coded(errors)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Sequence
 
 from graphql import GraphQLError, GraphQLSyntaxError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -16,18 +17,28 @@ logger = logging.getLogger(__name__)
 _UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError)
 
 
-def coded(error: GraphQLError) -> GraphQLError:
-    """The error as a client may see it, with `extensions.code`; applied twice it stays the same."""
+def coded(errors: Sequence[GraphQLError]) -> list[GraphQLError]:
+    """The errors as a client may see them, with `extensions.code`; applied twice they stay the same.
+
+    Fields that fail for one and the same reason share one line of the log.
+    """
+    incidents: dict[int, str] = {}
+    return [_coded(error, incidents) for error in errors]
+
+
+def _coded(error: GraphQLError, incidents: dict[int, str]) -> GraphQLError:
     original = error.original_error
     if error.extensions and "code" in error.extensions and not isinstance(original, Exception):
         return error
     if isinstance(original, InputRefused):
         return _visible(error, original.message, original.code)
     if _is_unavailable(original):
-        logger.warning("the database is unavailable: %s", original)
+        if id(original) not in incidents:
+            incidents[id(original)] = "UNAVAILABLE"
+            logger.warning("the database is unavailable: %s", original)
         return _visible(error, "The database cannot be reached; try again.", "UNAVAILABLE")
     if original is not None and not isinstance(original, GraphQLError):
-        return _masked(error, original)
+        return _masked(error, original, incidents)
     if isinstance(error, GraphQLSyntaxError):
         return _visible(error, error.message, "GRAPHQL_PARSE_FAILED")
     code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
@@ -40,10 +51,12 @@ def _is_unavailable(original: BaseException | None) -> bool:
     return isinstance(original, _UNAVAILABLE)
 
 
-def _masked(error: GraphQLError, original: BaseException) -> GraphQLError:
-    incident = secrets.token_hex(8)
-    where = ".".join(map(str, error.path or ()))
-    logger.error("unexpected error %s at %s", incident, where, exc_info=original)
+def _masked(error: GraphQLError, original: BaseException, incidents: dict[int, str]) -> GraphQLError:
+    incident = incidents.get(id(original))
+    if incident is None:
+        incident = incidents[id(original)] = secrets.token_hex(8)
+        where = ".".join(map(str, error.path or ()))
+        logger.error("unexpected error %s at %s", incident, where, exc_info=original)
     shown = _visible(error, "Unexpected error.", "UNEXPECTED")
     shown.extensions = {"code": "UNEXPECTED", "id": incident}
     return shown

@@ -1,0 +1,81 @@
+"""Asks the schema as a client would, over a real database that holds a small made-up history."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import event
+
+from benchmarks.seed import seed
+from benchmarks.sizes import Size
+from pipelines.runtime import Rules, Runtime
+from schema.building import build
+from schema.context import RequestContext
+from tests.support.runtimes import open_runtime
+
+SMALL = Size(services=6, environments=3, executions_per_service=5, stages=2, instances_per_target=4)
+
+
+@dataclass
+class Answer:
+    data: Any
+    errors: list[dict[str, Any]]
+
+    @property
+    def codes(self) -> list[str]:
+        return [error["extensions"]["code"] for error in self.errors]
+
+
+@dataclass
+class Api:
+    """`statements` are those that the last request sent to the database."""
+
+    runtime: Runtime
+    statements: list[str] = field(default_factory=list[str])
+
+    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Answer:
+        """The answer, errors included."""
+        self.statements.clear()
+        result = await build().execute(query, dict(variables or {}), RequestContext(self.runtime, "tester"))
+        return Answer(result.data, [dict(error.formatted) for error in result.errors or []])
+
+    async def data(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
+        """The data of an answer that must have no errors."""
+        answer = await self.ask(query, variables)
+        assert answer.errors == []
+        return answer.data
+
+    async def watch(self, query: str, variables: Mapping[str, Any] | None = None) -> AsyncIterator[Answer]:
+        """The answers of a subscription as they come."""
+        results = await build().subscribe(query, dict(variables or {}), RequestContext(self.runtime, "tester"))
+        async for result in results:
+            yield Answer(result.data, [dict(error.formatted) for error in result.errors or []])
+
+
+@asynccontextmanager
+async def open_api(url: str, size: Size | None = SMALL, rules: Rules | None = None) -> AsyncGenerator[Api]:
+    """The API over a fresh database at `url`, filled to that size."""
+    async with open_runtime(url, rules=rules) as runtime:
+        if size is not None:
+            await seed(runtime.database, size)
+        api = Api(runtime)
+
+        def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
+            api.statements.append(statement)
+
+        event.listen(runtime.database.engine.sync_engine, "before_cursor_execute", count)
+        yield api
+
+
+def run(url: str, check: Callable[[Api], Awaitable[None]]) -> None:
+    """Run a check against a database that is already filled."""
+
+    async def opened() -> None:
+        async with open_api(url, None) as api:
+            await check(api)
+
+    asyncio.run(opened())
