@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
+from db.database import Database
 from db.statuses import ExecutionKind
 from db.tables import (
     Environment,
@@ -310,6 +315,36 @@ def test_many_at_once_leave_one_of_each(database_url: str) -> None:
             results = await asyncio.gather(*(applied(runtime, KUBERNETES) for _ in range(5)))
             assert len({result.nodes for result in results}) == 1
             assert sum(len(result.changed) for result in results) == 7
+
+    asyncio.run(scenario())
+
+
+class Meddling(Database):
+    """A database in which, once, somebody else writes just before we do."""
+
+    meddle = True
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncSession]:
+        if self.meddle:
+            self.meddle = False
+            async with super().write() as session:
+                row = (await session.scalars(sa.select(Service))).one()
+                row.definition = {**row.definition, "serviceDefinition": {"type": "Lambda"}}
+        async with super().write() as session:
+            yield session
+
+
+def test_what_was_checked_still_holds_when_it_is_written(database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url, connectors=CONNECTORS, rules=SCRIPTS) as runtime:
+            await applied(runtime, KUBERNETES)
+            meddling = Meddling(database_url)
+            pipeline = KUBERNETES[KUBERNETES.index("pipeline:\n") :].replace("web\n", "again\n", 1)
+            problems = await refused(replace(runtime, database=meddling), pipeline)
+            await meddling.close()
+            assert {problem.code for problem in problems} == {ProblemCode.MISMATCHED_REFERENCE}
+            assert 'the service "web" is of type Lambda' in problems[0].message
 
     asyncio.run(scenario())
 
