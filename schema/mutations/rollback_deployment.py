@@ -8,6 +8,7 @@ from rollback.values import (
     Eligibility,
     Override,
     ReasonCode,
+    RollbackPlanView,
     RollbackRefused,
     RollbackRequest,
     RollbackStarted,
@@ -18,7 +19,7 @@ from schema.inputs import given, text
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
 from schema.scopes import RollbackTargetInput, scope_of
 from schema.types.execution import Execution
-from schema.types.rollback import RollbackEligibility
+from schema.types.rollback import RollbackEligibility, RollbackPlan
 
 
 @strawberry.input(description="A reason to set aside, with permission.")
@@ -52,6 +53,9 @@ class RollbackDeploymentPayload:
     eligibility: RollbackEligibility | None = strawberry.field(
         description="The verdict as it was when the targets were locked; null where it did not come to one."
     )
+    plan: RollbackPlan | None = strawberry.field(
+        description="The plan as it is now, where the one that was seen is stale (PLAN_STALE); null otherwise."
+    )
     user_errors: list[UserError] = strawberry.field(
         description="Why nothing was begun, one entry per blocking reason; empty if it was."
     )
@@ -67,7 +71,7 @@ async def rollback(info: Ctx, wanted: RollbackDeploymentInput) -> RollbackDeploy
     if isinstance(answer, RollbackStarted):
         execution = await execution_now(info.context, answer.execution_id)
         return _payload(wanted, execution, answer.eligibility, [])
-    return _payload(wanted, None, answer.eligibility, _errors(answer))
+    return _payload(wanted, None, answer.eligibility, _errors(answer), answer.plan)
 
 
 def _request(wanted: RollbackDeploymentInput, subject: str) -> RollbackRequest:
@@ -97,10 +101,12 @@ def _payload(
     execution: Execution | None,
     eligibility: Eligibility | None,
     errors: list[UserError],
+    plan: RollbackPlanView | None = None,
 ) -> RollbackDeploymentPayload:
     return RollbackDeploymentPayload(
         execution=execution,
         eligibility=None if eligibility is None else RollbackEligibility.of(eligibility),
+        plan=None if plan is None else RollbackPlan.of(plan),
         user_errors=errors,
         client_mutation_id=given(wanted.client_mutation_id),
     )
