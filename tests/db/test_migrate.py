@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from db import tables
+from db.columns import UtcDateTime
 from db.database import Database, async_url
 from db.migrate import MigrationError, upgrade, write_revision
 
@@ -188,3 +190,26 @@ def test_the_initial_migration_is_not_rewritten_once_others_follow(
     with pytest.raises(MigrationError, match="more than the initial"):
         write_revision("Initial", initial=True)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_further_migration_is_written_from_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "migrations"
+    shutil.copytree(ROOT / "db" / "migrations", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr("db.migrate._MIGRATIONS", copy)
+    monkeypatch.setattr("db.migrate._VERSIONS", copy / "versions")
+    url = f"sqlite:///{tmp_path}/unship.db"
+    asyncio.run(upgrade(url))
+    added = sa.Table("freezewindow", METADATA, sa.Column("until", UtcDateTime, primary_key=True))
+    try:
+        path = write_revision("Add freeze windows")
+    finally:
+        METADATA.remove(added)
+    assert path.name == "0002_add_freeze_windows.py"
+    text = path.read_text()
+    assert '"""Add freeze windows. Forward only: the way back is a backup."""' in text
+    assert "sa.DateTime(timezone=True)" in text
+    assert subprocess.run([sys.executable, "-m", "ruff", "check", path], cwd=ROOT, check=False).returncode == 0
+    asyncio.run(upgrade(url))
+    engine = engine_of(url)
+    assert "freezewindow" in sa.inspect(engine).get_table_names()
+    engine.dispose()
