@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := server schema resolvers rollback pipelines db providers sandbox demo tests benchmarks
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# The tests start many server processes, and compiled modules halve the time of each start.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'

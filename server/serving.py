@@ -22,7 +22,11 @@ WEBSOCKET_BYTES = 64 * 1024
 
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; 0 after an end in order. Raises what the start may raise."""
-    listener = _bound(settings.host, settings.port)
+    with _bound(settings.host, settings.port) as listener:
+        return _serve_on(listener, settings)
+
+
+def _serve_on(listener: socket.socket, settings: Settings) -> int:
     app = create_app(settings)
     server = Server(config(app, settings.shutdown_seconds), app.state.running.draining)
 
@@ -30,9 +34,12 @@ def serve(settings: Settings) -> int:
         server.should_exit = True
 
     # uvicorn raises the signal again when it has stopped serving, and the engine still has to end in order then.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    return uvloop.run(_run(app, server, listener))
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        return uvloop.run(_run(app, server, listener))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 async def _run(app: Starlette, server: Server, listener: socket.socket) -> int:
@@ -47,12 +54,15 @@ async def _run(app: Starlette, server: Server, listener: socket.socket) -> int:
 
 def _bound(host: str, port: int) -> socket.socket:
     """A socket that has the address but refuses connections until the server listens on it."""
+    listener: socket.socket | None = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
+        if listener is not None:
+            listener.close()
         raise SettingsError(
             f"UNSHIP_HOST, UNSHIP_PORT: cannot listen on {host}:{port}: {error.strerror}; choose another port"
         ) from error

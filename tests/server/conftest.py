@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 
-import httpx
+import httpx2
 import pytest
 
 from tests.server.tiny import Running, serving_tiny_schema
@@ -15,6 +15,6 @@ def tiny() -> Generator[Running]:
 
 
 @pytest.fixture(scope="module")
-def http(tiny: Running) -> Generator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{tiny.port}", timeout=10) as client:
+def http(tiny: Running) -> Generator[httpx2.Client]:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{tiny.port}", timeout=10) as client:
         yield client

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.server.tiny import Running, serving_tiny_schema, watch
@@ -23,7 +23,7 @@ def events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
             yield name, json.loads(text) if text else None
 
 
-def run(http: httpx.Client, query: str, method: str = "POST") -> list[tuple[str, Any]]:
+def run(http: httpx2.Client, query: str, method: str = "POST") -> list[tuple[str, Any]]:
     body: dict[str, Any] = {"json": {"query": query}} if method == "POST" else {"params": {"query": query}}
     with http.stream(method, "/graphql", headers=HEADERS, **body) as response:
         assert response.status_code == 200
@@ -32,7 +32,7 @@ def run(http: httpx.Client, query: str, method: str = "POST") -> list[tuple[str,
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_a_subscription_is_a_stream_of_next_and_one_complete(http: httpx.Client, method: str) -> None:
+def test_a_subscription_is_a_stream_of_next_and_one_complete(http: httpx2.Client, method: str) -> None:
     counted = [("next", {"data": {"count": number}}) for number in range(3)]
     assert run(http, "subscription { count(to: 3) }", method) == [*counted, ("complete", None)]
 
@@ -40,12 +40,12 @@ def test_a_subscription_is_a_stream_of_next_and_one_complete(http: httpx.Client,
 @pytest.mark.parametrize(
     ("query", "data"), [("{ hello }", {"hello": "hello world"}), ("mutation { touch }", {"touch": True})]
 )
-def test_queries_and_mutations_stream_too(http: httpx.Client, query: str, data: Any) -> None:
+def test_queries_and_mutations_stream_too(http: httpx2.Client, query: str, data: Any) -> None:
     assert run(http, query) == [("next", {"data": data}), ("complete", None)]
 
 
 @pytest.mark.parametrize("query", ["{", "subscription { nothing }", "subscription { count }", ""])
-def test_a_request_error_is_a_next_with_errors_and_without_data(http: httpx.Client, query: str) -> None:
+def test_a_request_error_is_a_next_with_errors_and_without_data(http: httpx2.Client, query: str) -> None:
     (name, body), last = run(http, query)
     assert name == "next"
     assert list(body) == ["errors"]
@@ -53,20 +53,20 @@ def test_a_request_error_is_a_next_with_errors_and_without_data(http: httpx.Clie
     assert last == ("complete", None)
 
 
-def test_a_source_that_breaks_ends_the_stream_in_order(http: httpx.Client) -> None:
+def test_a_source_that_breaks_ends_the_stream_in_order(http: httpx2.Client) -> None:
     *_, (name, body), last = run(http, "subscription { breaks }")
     assert name == "next"
     assert body["errors"]
     assert last == ("complete", None)
 
 
-def test_a_malformed_request_is_an_ordinary_400(http: httpx.Client) -> None:
+def test_a_malformed_request_is_an_ordinary_400(http: httpx2.Client) -> None:
     response = http.post("/graphql", content=b"[1]", headers=HEADERS)
     assert response.status_code == 400
     assert response.headers["content-type"].startswith("application/json")
 
 
-def test_the_stream_opens_at_once_and_ends_with_the_client(http: httpx.Client) -> None:
+def test_the_stream_opens_at_once_and_ends_with_the_client(http: httpx2.Client) -> None:
     watch.wait_open(0)
     with http.stream("POST", "/graphql", headers=HEADERS, json={"query": "subscription { forever }"}) as response:
         lines = response.iter_lines()
@@ -76,7 +76,7 @@ def test_the_stream_opens_at_once_and_ends_with_the_client(http: httpx.Client) -
     watch.wait_open(0)
 
 
-def test_a_reader_that_stops_holds_the_source_back(http: httpx.Client) -> None:
+def test_a_reader_that_stops_holds_the_source_back(http: httpx2.Client) -> None:
     watch.wait_open(0)
     before = watch.produced
     query = "subscription { forever(size: 100000) }"
@@ -92,7 +92,7 @@ def test_a_reader_that_stops_holds_the_source_back(http: httpx.Client) -> None:
 
 
 def test_a_shutdown_ends_the_stream_without_complete() -> None:
-    with serving_tiny_schema() as running, httpx.Client(timeout=10) as client:
+    with serving_tiny_schema() as running, httpx2.Client(timeout=10) as client:
         url = running.url
         with client.stream("POST", url, headers=HEADERS, json={"query": "subscription { forever }"}) as response:
             received = events(response.iter_lines())

@@ -4,7 +4,7 @@ import json
 import socket
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.server.tiny import Running, watch
@@ -14,7 +14,7 @@ JSON = "application/json"
 JSON_HEADERS = {"content-type": JSON}
 
 
-def post(http: httpx.Client, body: Any, accept: str | None = JSON, **headers: str) -> httpx.Response:
+def post(http: httpx2.Client, body: Any, accept: str | None = JSON, **headers: str) -> httpx2.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = {**JSON_HEADERS, "accept": accept or "", **headers}
     return http.post("/graphql", content=content, headers={name: value for name, value in sent.items() if value})
@@ -38,7 +38,7 @@ def post(http: httpx.Client, body: Any, accept: str | None = JSON, **headers: st
     ],
 )
 def test_the_answer_has_the_media_type_that_accept_asks_for(
-    http: httpx.Client, accept: str | None, answered: str
+    http: httpx2.Client, accept: str | None, answered: str
 ) -> None:
     response = post(http, {"query": "{ hello }"}, accept)
     assert response.status_code == 200
@@ -58,7 +58,7 @@ def test_a_client_without_accept_gets_the_type_that_the_specification_asks_for(t
 
 
 @pytest.mark.parametrize("accept", ["text/plain", "image/*", f"{JSON};q=0", f"{JSON}; charset=utf-16", "nonsense"])
-def test_what_cannot_be_accepted_is_refused_with_406(http: httpx.Client, accept: str) -> None:
+def test_what_cannot_be_accepted_is_refused_with_406(http: httpx2.Client, accept: str) -> None:
     response = post(http, {"query": "mutation { touch }"}, accept)
     assert response.status_code == 406
     assert response.json()["errors"][0]["extensions"] == {"code": "NOT_ACCEPTABLE"}
@@ -80,7 +80,7 @@ REQUEST_ERRORS = [
 
 @pytest.mark.parametrize(("body", "code"), REQUEST_ERRORS)
 def test_a_request_error_is_400_without_data_or_200_for_the_old_type(
-    http: httpx.Client, body: dict[str, Any], code: str
+    http: httpx2.Client, body: dict[str, Any], code: str
 ) -> None:
     for accept, status in ((GRAPHQL, 400), (JSON, 200)):
         response = post(http, body, accept)
@@ -93,7 +93,7 @@ def test_a_request_error_is_400_without_data_or_200_for_the_old_type(
     ("query", "data"),
     [("{ nullableBoom hello }", {"nullableBoom": None, "hello": "hello world"}), ("{ boom }", None)],
 )
-def test_a_field_error_is_200_with_data(http: httpx.Client, query: str, data: Any) -> None:
+def test_a_field_error_is_200_with_data(http: httpx2.Client, query: str, data: Any) -> None:
     for accept in (GRAPHQL, JSON):
         response = post(http, {"query": query}, accept)
         assert response.status_code == 200
@@ -130,7 +130,7 @@ MALFORMED = [
 
 
 @pytest.mark.parametrize("body", MALFORMED)
-def test_a_malformed_request_is_400_whatever_the_type(http: httpx.Client, body: bytes) -> None:
+def test_a_malformed_request_is_400_whatever_the_type(http: httpx2.Client, body: bytes) -> None:
     for accept in (GRAPHQL, JSON):
         response = post(http, body, accept)
         assert response.status_code == 400
@@ -140,7 +140,7 @@ def test_a_malformed_request_is_400_whatever_the_type(http: httpx.Client, body: 
         assert "Traceback" not in response.text
 
 
-def test_a_batch_is_refused_in_words(http: httpx.Client) -> None:
+def test_a_batch_is_refused_in_words(http: httpx2.Client) -> None:
     assert "Batching" in post(http, [{"query": "{ hello }"}]).json()["errors"][0]["message"]
 
 
@@ -156,20 +156,20 @@ HOSTILE_DOCUMENTS = [
 
 
 @pytest.mark.parametrize("query", HOSTILE_DOCUMENTS)
-def test_a_hostile_document_never_gives_a_server_error(http: httpx.Client, query: str) -> None:
+def test_a_hostile_document_never_gives_a_server_error(http: httpx2.Client, query: str) -> None:
     for accept in (GRAPHQL, JSON):
         response = post(http, {"query": query}, accept)
         assert response.status_code in (200, 400)
         assert "Traceback" not in response.text
 
 
-def test_values_that_json_can_carry_come_back_unchanged(http: httpx.Client) -> None:
+def test_values_that_json_can_carry_come_back_unchanged(http: httpx2.Client) -> None:
     values: list[Any] = ["a\x00b", 2**53, -0.5, "\u2028\U0001f680", {"": []}, None, True]
     response = post(http, {"query": "query ($v: JSON!) { echo(value: $v) }", "variables": {"v": values}})
     assert response.json() == {"data": {"echo": values}}
 
 
-def test_null_parameters_and_unknown_ones_are_as_if_absent(http: httpx.Client) -> None:
+def test_null_parameters_and_unknown_ones_are_as_if_absent(http: httpx2.Client) -> None:
     nothing: dict[str, Any] = {
         "variables": None,
         "operationName": None,
@@ -190,7 +190,7 @@ def test_null_parameters_and_unknown_ones_are_as_if_absent(http: httpx.Client) -
         "application/json; charset=latin-1",
     ],
 )
-def test_another_content_type_is_refused_with_415(http: httpx.Client, content_type: str) -> None:
+def test_another_content_type_is_refused_with_415(http: httpx2.Client, content_type: str) -> None:
     response = http.post(
         "/graphql",
         content=b'{"query": "mutation { touch }"}',
@@ -199,18 +199,18 @@ def test_another_content_type_is_refused_with_415(http: httpx.Client, content_ty
     assert response.status_code == 415
 
 
-def test_a_compressed_body_is_refused_with_415(http: httpx.Client) -> None:
+def test_a_compressed_body_is_refused_with_415(http: httpx2.Client) -> None:
     assert post(http, {"query": "{ hello }"}, **{"content-encoding": "gzip"}).status_code == 415
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'])
-def test_a_content_type_with_utf8_is_taken(http: httpx.Client, content_type: str) -> None:
+def test_a_content_type_with_utf8_is_taken(http: httpx2.Client, content_type: str) -> None:
     body = json.dumps({"query": '{ hello(name: "Run🏃") }'}, ensure_ascii=False).encode()
     response = post(http, body, **{"content-type": content_type})
     assert response.json() == {"data": {"hello": "hello Run🏃"}}
 
 
-def test_a_body_over_the_limit_is_refused_with_413_before_it_is_read(http: httpx.Client) -> None:
+def test_a_body_over_the_limit_is_refused_with_413_before_it_is_read(http: httpx2.Client) -> None:
     too_long = b'{"query": "' + b" " * 70_000 + b'"}'
     assert post(http, too_long).status_code == 413
     chunked = http.post("/graphql", content=iter([too_long]), headers={**JSON_HEADERS, "accept": JSON})
@@ -218,7 +218,7 @@ def test_a_body_over_the_limit_is_refused_with_413_before_it_is_read(http: httpx
     assert post(http, b'{"query": "{ hello }"}' + b" " * 60_000).status_code == 200
 
 
-def test_get_runs_queries_with_encoded_variables(http: httpx.Client) -> None:
+def test_get_runs_queries_with_encoded_variables(http: httpx2.Client) -> None:
     parameters = {"query": "query A($n: String!) { hello(name: $n) } query B { hello }", "operationName": "A"}
     response = http.get("/graphql", params={**parameters, "variables": '{"n": "ü & +"}', "extensions": ""})
     assert response.json() == {"data": {"hello": "hello ü & +"}}
@@ -226,7 +226,7 @@ def test_get_runs_queries_with_encoded_variables(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("accept", [GRAPHQL, JSON, "text/event-stream"])
-def test_get_refuses_mutations_with_405_and_runs_nothing(http: httpx.Client, accept: str) -> None:
+def test_get_refuses_mutations_with_405_and_runs_nothing(http: httpx2.Client, accept: str) -> None:
     before = watch.produced
     response = http.get("/graphql", params={"query": "mutation { touch }"}, headers={"accept": accept})
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
@@ -238,22 +238,22 @@ def test_get_refuses_mutations_with_405_and_runs_nothing(http: httpx.Client, acc
 @pytest.mark.parametrize(
     "parameters", [{}, {"query": "{ hello }", "variables": "{"}, {"query": "{ hello }", "variables": "[1]"}]
 )
-def test_get_refuses_malformed_parameters_with_400(http: httpx.Client, parameters: dict[str, str]) -> None:
+def test_get_refuses_malformed_parameters_with_400(http: httpx2.Client, parameters: dict[str, str]) -> None:
     assert http.get("/graphql", params=parameters, headers={"accept": JSON}).status_code == 400
 
 
-def test_get_with_broken_utf8_is_no_server_error(http: httpx.Client) -> None:
+def test_get_with_broken_utf8_is_no_server_error(http: httpx2.Client) -> None:
     response = http.get("/graphql?query=%7Bhello(name:%22%ED%A0%80%FF%22)%7D", headers={"accept": JSON})
     assert response.status_code == 200
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD"])
-def test_other_methods_are_refused_with_405(http: httpx.Client, method: str) -> None:
+def test_other_methods_are_refused_with_405(http: httpx2.Client, method: str) -> None:
     response = http.request(method, "/graphql")
     assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
 
 
-def test_a_browser_gets_the_page_and_a_client_does_not(http: httpx.Client) -> None:
+def test_a_browser_gets_the_page_and_a_client_does_not(http: httpx2.Client) -> None:
     page = http.get("/graphql", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in page.headers["content-security-policy"]
@@ -276,11 +276,11 @@ def test_a_browser_gets_the_page_and_a_client_does_not(http: httpx.Client) -> No
         ({"origin": "null"}, 403),
     ],
 )
-def test_only_known_hosts_and_pages_may_call(http: httpx.Client, headers: dict[str, str], status: int) -> None:
+def test_only_known_hosts_and_pages_may_call(http: httpx2.Client, headers: dict[str, str], status: int) -> None:
     assert post(http, {"query": "{ hello }"}, **headers).status_code == status
 
 
-def test_a_page_of_a_known_origin_may_call_across_ports(http: httpx.Client) -> None:
+def test_a_page_of_a_known_origin_may_call_across_ports(http: httpx2.Client) -> None:
     asked = {
         "origin": "http://localhost:3000",
         "access-control-request-method": "POST",

@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from demo.children import ROOT, Child, ChildFailed, start_server, url_of
+from server.cli import main
 from tests.support.unship import Unship
 
 EXAMPLE = ROOT / "examples" / "kubernetes.yaml"
 
 
-def command(
-    data: Path, *arguments: str, text: str | None = None, **settings: str
-) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("UNSHIP_")}
-    environment |= {
-        "UNSHIP_DATA_DIR": str(data),
-        **{f"UNSHIP_{name.upper()}": it for name, it in settings.items()},
-    }
-    return subprocess.run(
-        [sys.executable, "-m", "server", *arguments],
-        cwd=ROOT,
-        env=environment,
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    output: str
+    complaint: str
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command line in this process: data directory, arguments, and settings in lower case."""
+
+    def run(data: Path, *arguments: str, **settings: str) -> Ended:
+        monkeypatch.setenv("UNSHIP_DATA_DIR", str(data))
+        for name, value in settings.items():
+            monkeypatch.setenv(f"UNSHIP_{name.upper()}", value)
+        try:
+            code = main(list(arguments))
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        written = capsys.readouterr()
+        assert "Traceback" not in written.err
+        return Ended(code, written.out, written.err)
+
+    return run
 
 
 def test_it_answers_for_its_health(unship: Unship) -> None:
     base = unship.url.removesuffix("/graphql")
-    assert httpx.get(f"{base}/livez").text == "ok\n"
-    assert httpx.get(f"{base}/readyz").status_code == 200
-    assert httpx.get(f"{base}/readyz", headers={"host": "10.0.0.7"}).status_code == 200
-    assert httpx.get(f"{base}/nothing").status_code == 404
+    assert httpx2.get(f"{base}/livez").text == "ok\n"
+    assert httpx2.get(f"{base}/readyz").status_code == 200
+    assert httpx2.get(f"{base}/readyz", headers={"host": "10.0.0.7"}).status_code == 200
+    assert httpx2.get(f"{base}/nothing").status_code == 404
 
 
 def test_its_files_are_its_owners_alone(unship: Unship) -> None:
@@ -54,47 +63,50 @@ def test_its_files_are_its_owners_alone(unship: Unship) -> None:
     assert set(modes.values()) == {0o600}
 
 
-def test_a_second_process_on_the_same_database_is_refused_in_words(unship: Unship) -> None:
+def test_a_second_process_on_the_same_database_is_refused_in_words(unship: Unship, command: Command) -> None:
     second = command(unship.directory / "data", "serve", "--port", "0")
-    assert second.returncode == 1
-    assert "Another process serves this database already" in second.stderr
-    assert "Traceback" not in second.stderr
+    assert second.code == 1
+    assert "Another process serves this database already" in second.complaint
 
 
-def test_configuration_is_applied_beside_a_running_server(unship: Unship, connectors: Path) -> None:
+def test_configuration_is_applied_beside_a_running_server(
+    unship: Unship, connectors: Path, tmp_path: Path, command: Command
+) -> None:
     data = unship.directory / "data"
     done = command(data, "apply", str(EXAMPLE), connectors=str(connectors), allow_scripts="true")
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.code, done.complaint) == (0, "")
     counted = "1 Service, 2 Environment, 1 EnvironmentGroup, 2 Infrastructure, 1 Pipeline"
-    assert done.stdout == f"{EXAMPLE}: applied {counted}\n"
+    assert done.output == f"{EXAMPLE}: applied {counted}\n"
     assert unship.data('{ service(identifier: "web") { name } }') == {"service": {"name": "Web shop"}}
+    wrong = tmp_path / "wrong.yaml"
     broken = EXAMPLE.read_text().replace("serviceRef: web", "serviceRef: wep")
-    refused = command(data, "apply", "-", text=broken, connectors=str(connectors), allow_scripts="true")
-    assert refused.returncode == 1
-    assert "standard input: document 7, line" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    wrong.write_text(broken)
+    refused = command(data, "apply", str(wrong), connectors=str(connectors), allow_scripts="true")
+    assert refused.code == 1
+    assert f"{wrong}: document 7, line" in refused.complaint
 
 
-@pytest.mark.parametrize("name", ["nothing.yaml", "."])
-def test_a_file_that_cannot_be_read_is_refused_in_words(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_read_is_refused_in_words(tmp_path: Path, command: Command) -> None:
+    name = "nothing.yaml"
     refused = command(tmp_path, "apply", str(tmp_path / name))
-    assert refused.returncode == 1
-    assert refused.stderr.startswith(str(tmp_path / name))
-    assert refused.stderr.count("\n") == 1
+    assert refused.code == 1
+    assert refused.complaint.startswith(str(tmp_path / name))
+    assert refused.complaint.count("\n") == 1
 
 
-def test_check_finds_a_sound_installation_sound_and_a_broken_one_broken(unship: Unship, tmp_path: Path) -> None:
+def test_check_finds_a_sound_installation_sound_and_a_broken_one_broken(
+    unship: Unship, tmp_path: Path, command: Command
+) -> None:
     sound = command(unship.directory / "data", "check")
-    assert sound.returncode == 0, sound.stdout + sound.stderr
-    assert "PROBLEM" not in sound.stdout
+    assert sound.code == 0, sound.output + sound.complaint
+    assert "PROBLEM" not in sound.output
     (tmp_path / "unship.db").write_bytes(b"no database" * 1000)
     broken = command(tmp_path, "check")
-    assert broken.returncode == 1
-    assert "Traceback" not in broken.stderr
+    assert broken.code == 1
 
 
-def test_the_schema_is_exported_as_committed(tmp_path: Path) -> None:
-    assert command(tmp_path, "export-schema").stdout == (ROOT / "schema" / "schema.graphql").read_text()
+def test_the_schema_is_exported_as_committed(tmp_path: Path, command: Command) -> None:
+    assert command(tmp_path, "export-schema").output == (ROOT / "schema" / "schema.graphql").read_text()
 
 
 @pytest.mark.parametrize(
@@ -107,45 +119,49 @@ def test_the_schema_is_exported_as_committed(tmp_path: Path) -> None:
         (["serve", "--port", "99999"], 1, "UNSHIP_PORT"),
     ],
 )
-def test_wrong_usage_is_2_and_a_refusal_is_1(tmp_path: Path, arguments: list[str], code: int, said: str) -> None:
+def test_wrong_usage_is_2_and_a_refusal_is_1(
+    tmp_path: Path, arguments: list[str], code: int, said: str, command: Command
+) -> None:
     answer = command(tmp_path, *arguments)
-    assert (answer.returncode, answer.stdout) == (code, "")
-    assert said in answer.stderr
-    assert "Traceback" not in answer.stderr
+    assert (answer.code, answer.output) == (code, "")
+    assert said in answer.complaint
 
 
-def test_unusable_surroundings_are_refused_in_words(tmp_path: Path) -> None:
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    for settings, said in (
-        ({"data_dir": str(blocked / "data")}, "UNSHIP_DATA_DIR"),
-        ({"connectors": str(tmp_path / "nothing.yaml")}, "nothing.yaml"),
-        ({"database_url": "postgresql://127.0.0.1:1/none"}, "The database cannot be used"),
-    ):
-        refused = command(tmp_path, "serve", "--port", "0", **settings)
-        assert refused.returncode == 1, refused
-        assert said in refused.stderr
-        assert "Traceback" not in refused.stderr
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("data_dir", "{}/file/data", "UNSHIP_DATA_DIR"),
+        ("connectors", "{}/nothing.yaml", "nothing.yaml"),
+        ("database_url", "postgresql://127.0.0.1:1/none", "The database cannot be used"),
+    ],
+)
+def test_unusable_surroundings_are_refused_in_words(
+    tmp_path: Path, name: str, value: str, said: str, command: Command
+) -> None:
+    (tmp_path / "file").write_text("")
+    refused = command(tmp_path, "serve", "--port", "0", **{name: value.format(tmp_path)})
+    assert refused.code == 1
+    assert said in refused.complaint
 
 
-def test_a_port_in_use_is_refused_in_words(tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_in_words(tmp_path: Path, command: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refused = command(tmp_path, "serve", "--port", str(taken.getsockname()[1]))
-    assert refused.returncode == 1
-    assert "in use; choose another port" in refused.stderr
+    assert refused.code == 1
+    assert "in use; choose another port" in refused.complaint
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order(tmp_path: Path, connectors: Path, number: signal.Signals) -> None:
     server = start_server(tmp_path, connectors)
-    assert httpx.get(url_of(server).replace("graphql", "readyz")).status_code == 200
+    assert httpx2.get(url_of(server).replace("graphql", "readyz")).status_code == 200
     assert server.stop(number) == 0
     assert server.output == f"{server.ready_line}\n"
 
 
 def test_a_request_under_way_does_not_hold_the_end_up_for_ever(tmp_path: Path, connectors: Path) -> None:
     server = start_server(tmp_path, connectors, shutdown_seconds="1")
-    port = httpx.URL(url_of(server)).port
+    port = httpx2.URL(url_of(server)).port
     with socket.create_connection(("127.0.0.1", port or 0)) as connection:
         head = (
             "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n"
@@ -159,7 +175,7 @@ def test_uvicorn_can_serve_it_by_its_factory(tmp_path: Path, connectors: Path) -
     arguments = ["uvicorn", "server.app:create_app", "--factory", "--port", "0"]
     with Child(arguments, environment, "Uvicorn running on").wait_ready() as server:
         url = server.ready_line.split("Uvicorn running on ")[1].split()[0]
-        answer = httpx.post(f"{url}/graphql", json={"query": "{ __typename }"})
+        answer = httpx2.post(f"{url}/graphql", json={"query": "{ __typename }"})
         assert answer.json() == {"data": {"__typename": "Query"}}
 
 

@@ -1,0 +1,81 @@
+"""What the commands do, and how they fail: in words. Imports the other modules of this floor."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.migrate import MigrationError
+from pipelines.engine import DatabaseInUse
+from providers.connectors import ConnectorsError
+from schema.building import sdl
+from server.applying import ConfigurationRefused, apply_texts
+from server.checking import check
+from server.serving import serve
+from server.settings import SettingsError, load_settings, unknown_variables
+
+
+class CommandFailed(Exception):
+    """The command could not do what it was asked to; the message is for the operator."""
+
+
+_EXPECTED = (SettingsError, ConnectorsError, DatabaseInUse, MigrationError, ConfigurationRefused, CommandFailed)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the chosen command; 0 when it is done, 1 when it is refused."""
+    for name in unknown_variables(os.environ):
+        print(f"warning: {name} is not a setting; it is ignored", file=sys.stderr)
+    try:
+        return _COMMANDS[options.command](options)
+    except _EXPECTED as error:
+        print(error, file=sys.stderr)
+    except SQLAlchemyError as error:
+        print(f"The database cannot be used: {error.args[0] if error.args else error}", file=sys.stderr)
+    return 1
+
+
+def _serve(options: argparse.Namespace) -> int:
+    overrides = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
+    return serve(load_settings(**overrides))
+
+
+def _export_schema(_options: argparse.Namespace) -> int:
+    print(sdl(), end="")
+    return 0
+
+
+def _apply(options: argparse.Namespace) -> int:
+    settings = load_settings()
+    print("\n".join(asyncio.run(apply_texts(settings, [_read(name) for name in options.files]))))
+    return 0
+
+
+def _read(name: str) -> tuple[str, str, Path | None]:
+    """The file's name as given, its text and its directory."""
+    try:
+        if name == "-":
+            return "standard input", sys.stdin.read(), None
+        path = Path(name)
+        return name, path.read_text(encoding="utf-8"), path.resolve().parent
+    except UnicodeDecodeError as error:
+        raise CommandFailed(f"{name}: the file is not UTF-8 text") from error
+    except OSError as error:
+        raise CommandFailed(f"{name}: {error.strerror}") from error
+
+
+def _check(_options: argparse.Namespace) -> int:
+    settings = load_settings()
+    settings.prepare_files()
+    findings = asyncio.run(check(settings))
+    for finding in findings:
+        print(f"{'ok     ' if finding.fine else 'PROBLEM'}  {finding.what}: {finding.found}")
+    return 0 if all(finding.fine for finding in findings) else 1
+
+
+_COMMANDS = {"serve": _serve, "apply": _apply, "export-schema": _export_schema, "check": _check}
