@@ -20,14 +20,20 @@ _BATCH = 500
 
 
 async def changed_executions(runtime: Runtime, wanted: Executions) -> AsyncGenerator[ExecutionRow]:
-    """The executions of `wanted` as they are after each change, the oldest first; several quick changes are one.
+    """The executions of `wanted` as they are after each change from now on; several quick changes are one.
 
-    An execution may become visible a little after younger ones, when its transaction was slower; the last
-    minute's executions are therefore looked at again.
+    Those that change together come oldest first. An execution may become visible a little after younger ones,
+    when its transaction was slower; the last minute's executions are therefore looked at again.
     """
+    async with runtime.database.read() as connection:
+        known = await _statuses(connection, {})
+    return _changes(runtime, wanted, known)
+
+
+async def _changes(
+    runtime: Runtime, wanted: Executions, known: Mapping[str, ExecutionStatus]
+) -> AsyncGenerator[ExecutionRow]:
     with runtime.bell.listen(None) as rung:
-        async with runtime.database.read() as connection:
-            known = await _statuses(connection, {})
         while True:
             rung.clear()
             async with runtime.database.read() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from db.queries.events import EventRow, status_at
@@ -31,15 +32,16 @@ async def progress(runtime: Runtime, execution_id: str, after: int) -> AsyncGene
     """Every event with a sequence above `after`, then live; ends after the terminal one."""
     async with runtime.database.read() as connection:
         status = await status_at(connection, execution_id, after) or ExecutionStatus.QUEUED
-    async for batch in follow(runtime, execution_id, after):
-        events = tuple(EventRow(*(getattr(event, name) for name in EventRow._fields)) for event in batch.events)
-        if not events:
-            continue
-        status = last_status(events) or status
-        row = await find_execution(runtime, execution_id)
-        if row is None:
-            return
-        yield ProgressBatch(as_of(row, status), events, batch.has_more)
+    async with aclosing(follow(runtime, execution_id, after)) as batches:
+        async for batch in batches:
+            events = tuple(
+                EventRow(*(getattr(event, name) for name in EventRow._fields)) for event in batch.events
+            )
+            status = last_status(events) or status
+            row = await find_execution(runtime, execution_id)
+            if row is None:
+                return
+            yield ProgressBatch(as_of(row, status), events, batch.has_more)
 
 
 def last_status(events: tuple[EventRow, ...]) -> ExecutionStatus | None:

@@ -1,11 +1,13 @@
 """The subscriptions."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated
 
 import strawberry
 
 from db.queries.events import Events
+from db.queries.executions import ExecutionRow
 from resolvers.changes import changed_executions
 from resolvers.cursors import decode, encode
 from resolvers.errors import InputRefused, RefusalCode
@@ -64,11 +66,8 @@ class Subscription:
         info: Ctx,
         filter: ExecutionsWhere = strawberry.UNSET,  # noqa: A002 - the contract's name
     ) -> AsyncGenerator[Execution, None]:
-        spec = executions_spec(filter)
-        context = info.context
-        async for row in changed_executions(context.runtime, spec):
-            context.renew()
-            yield Execution.of(row)
+        rows = await changed_executions(info.context.runtime, executions_spec(filter))
+        return _executions(info.context, rows)
 
 
 def _sequence(after: str | None) -> int:
@@ -82,6 +81,16 @@ def _sequence(after: str | None) -> int:
 async def _progress(
     context: RequestContext, execution_id: str, after: int
 ) -> AsyncGenerator[ExecutionProgress, None]:
-    async for batch in progress(context.runtime, execution_id, after):
-        context.renew()
-        yield ExecutionProgress.of(batch)
+    async with aclosing(progress(context.runtime, execution_id, after)) as batches:
+        async for batch in batches:
+            context.renew()
+            yield ExecutionProgress.of(batch)
+
+
+async def _executions(
+    context: RequestContext, rows: AsyncGenerator[ExecutionRow]
+) -> AsyncGenerator[Execution, None]:
+    async with aclosing(rows):
+        async for row in rows:
+            context.renew()
+            yield Execution.of(row)

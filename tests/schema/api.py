@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +49,7 @@ class Api:
         assert answer.errors == []
         return answer.data
 
-    async def watch(self, query: str, variables: Mapping[str, Any] | None = None) -> AsyncIterator[Answer]:
+    async def watch(self, query: str, variables: Mapping[str, Any] | None = None) -> AsyncGenerator[Answer]:
         """The answers of a subscription as they come."""
         results = await build().subscribe(query, dict(variables or {}), RequestContext(self.runtime, "tester"))
         async for result in results:

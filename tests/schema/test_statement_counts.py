@@ -45,13 +45,11 @@ QUERIES: dict[str, tuple[str, int]] = {
         ),
         4,
     ),
-    "verdicts": (
-        (
-            "services(first: %d) { nodes { environments { rollbackEligibility { verdict reasons { code } } } "
-            "executions(first: 2) { nodes { rollbackEligibility { verdict } } } "
-            "instances(first: 2) { nodes { rollbackEligibility { verdict } } } } }"
-        ),
-        20,
+    "verdicts on executions": ("executions(first: %d) { nodes { rollbackEligibility { verdict } } }", 8),
+    "verdicts on instances": ("instances(first: %d) { nodes { rollbackEligibility { verdict } } }", 9),
+    "verdicts on places": (
+        "services(first: %d) { nodes { environments { rollbackEligibility { verdict } } } }",
+        10,
     ),
     "pipelines": ("pipelines(first: %d) { nodes { yaml executions(first: 2) { nodes { id } } } }", 3),
     "environments": (
