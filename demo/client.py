@@ -6,7 +6,7 @@ import json
 from collections.abc import Generator, Mapping
 from typing import Any
 
-import httpx
+import httpx2
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -22,7 +22,7 @@ class Client:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._http = httpx.Client(timeout=30)
+        self._http = httpx2.Client(timeout=30)
 
     def run(self, document: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The `data` of a query or mutation."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import yaml
 
 from demo import operations
@@ -110,7 +110,7 @@ def _images(kubeconfig: Path, namespace: str) -> list[str]:
     server = access["clusters"][0]["cluster"]["server"]
     token = access["users"][0]["user"]["token"]
     url = f"{server}/api/v1/namespaces/{namespace}/pods"
-    pods = httpx.get(url, headers={"authorization": f"Bearer {token}"}).raise_for_status().json()["items"]
+    pods = httpx2.get(url, headers={"authorization": f"Bearer {token}"}).raise_for_status().json()["items"]
     staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     return [container["image"] for pod in staying for container in pod["spec"]["containers"]]
 

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 import orjson
 from pydantic import JsonValue
 
@@ -47,10 +47,10 @@ async def run_http(spec: HttpSpec, context: StepContext) -> StepResult:
     try:
         async with asyncio.timeout(context.timeout):
             answer = await _send(request, context.timeout)
-    except (TimeoutError, httpx.TimeoutException) as error:
+    except (TimeoutError, httpx2.TimeoutException) as error:
         message = f"{request.url.host} did not answer within {context.timeout:g} s."
         raise StepFailed(message, FailureKind.TIMEOUT) from error
-    except (httpx.TransportError, httpx.StreamError) as error:
+    except (httpx2.TransportError, httpx2.StreamError) as error:
         reason = texts.show(str(error)) or type(error).__name__
         raise StepFailed(f"{request.url.host} could not be asked: {reason}", FailureKind.CONNECTIVITY) from error
     scope = _scope_with(answer, context.scope).with_masked(texts.secrets)
@@ -66,22 +66,22 @@ async def run_http(spec: HttpSpec, context: StepContext) -> StepResult:
     return StepResult(outputs, f"{spec.method.value} {outputs['httpUrl']}: {answer.code}")
 
 
-def _request(spec: HttpSpec, text: str, texts: Texts) -> httpx.Request:
+def _request(spec: HttpSpec, text: str, texts: Texts) -> httpx2.Request:
     headers = [(header.key, texts.render(header.value)) for header in spec.headers]
     body = texts.render(spec.request_body) if spec.request_body is not None else None
     try:
-        url = httpx.URL(text)
+        url = httpx2.URL(text)
         # Compressed answers could grow without bound when they are unpacked.
         headers.append(("Accept-Encoding", "identity"))
-        request = httpx.Request(spec.method.value, url, headers=headers, content=body)
-    except (httpx.InvalidURL, UnicodeError, ValueError) as error:
+        request = httpx2.Request(spec.method.value, url, headers=headers, content=body)
+    except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
         raise StepFailed(f"The request cannot be made: {texts.show(str(error))}") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise StepFailed("The url does not begin with http:// or https:// and a host.")
     return request
 
 
-async def _send(request: httpx.Request, timeout: float) -> _Answer:  # noqa: ASYNC109
+async def _send(request: httpx2.Request, timeout: float) -> _Answer:  # noqa: ASYNC109
     """Send the request to the first of its host's addresses that takes the connection.
 
     The address that was checked is the one that is called: a name that resolves differently a moment later
@@ -89,20 +89,20 @@ async def _send(request: httpx.Request, timeout: float) -> _Answer:  # noqa: ASY
     """
     url = request.url
     addresses = await allowed_addresses(url.host, url.port or (443 if url.scheme == "https" else 80))
-    limits = httpx.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
-    async with httpx.AsyncClient(
+    limits = httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
+    async with httpx2.AsyncClient(
         verify=ssl.create_default_context(), timeout=limits, trust_env=False, follow_redirects=False
     ) as client:
         for address in addresses[:-1]:
             try:
                 return await _send_to(client, request, address)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 continue  # the next address may take it
         return await _send_to(client, request, addresses[-1])
 
 
-async def _send_to(client: httpx.AsyncClient, request: httpx.Request, address: str) -> _Answer:
-    pinned = httpx.Request(
+async def _send_to(client: httpx2.AsyncClient, request: httpx2.Request, address: str) -> _Answer:
+    pinned = httpx2.Request(
         request.method,
         request.url.copy_with(host=address),
         headers=request.headers,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from pydantic import JsonValue
 
 from providers.errors import ProviderConflict, ProviderError, ProviderNotFound, ProviderRefused
@@ -57,8 +57,8 @@ class Connection:
         self._read_access = read_access
         self._access: Access | None = None
         self._credentials = Credentials({})
-        self._client: httpx.AsyncClient | None = None
-        self._retired: list[httpx.AsyncClient] = []
+        self._client: httpx2.AsyncClient | None = None
+        self._retired: list[httpx2.AsyncClient] = []
         self._opening = asyncio.Lock()
 
     async def send(self, call: Call) -> Tree:
@@ -81,14 +81,14 @@ class Connection:
         except ProviderNotFound:
             return None
 
-    async def stream(self, call: Call, seconds: float) -> AsyncIterator[Tree]:
+    async def stream(self, call: Call, seconds: float) -> AsyncGenerator[Tree]:
         """The JSON objects of a watch, one a line, until the server ends it or `seconds` pass without any."""
         client, credentials = await self._open()
-        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=seconds)
+        timeout = httpx2.Timeout(TIMEOUT_SECONDS, read=seconds)
         request = self._request(client, credentials, call, timeout)
         try:
             response = await client.send(request, stream=True)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise faults.of_transport(call.doing, self._server, error) from error
         try:
             if response.status_code >= 300:
@@ -96,7 +96,7 @@ class Connection:
                 raise faults.of_response(call.doing, response)
             async for line in response.aiter_lines():
                 yield self._parse(call, line)
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise faults.of_transport(call.doing, self._server, error) from error
         finally:
             await response.aclose()
@@ -123,8 +123,8 @@ class Connection:
             if response.status_code == 401:
                 client, credentials = await self._open(instead_of=credentials)
                 response = await client.send(self._request(client, credentials, call))
-        except httpx.HTTPError as error:
-            never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        except httpx2.HTTPError as error:
+            never_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
             lost = faults.of_transport(call.doing, self._server, error)
             in_vain = "certificate verify failed" in str(error)
             return _Failure(lost, transient=not in_vain and (never_sent or call.repeatable))
@@ -136,7 +136,7 @@ class Connection:
         return self._failure(call, response)
 
     @staticmethod
-    def _failure(call: Call, response: httpx.Response) -> _Failure:
+    def _failure(call: Call, response: httpx2.Response) -> _Failure:
         error = faults.of_response(call.doing, response)
         # 429 comes before anything is done (API priority and fairness), the others may come after the effect.
         may_pass = is_transient(response.status_code) and not isinstance(error, ProviderRefused)
@@ -156,11 +156,11 @@ class Connection:
 
     def _request(
         self,
-        client: httpx.AsyncClient,
+        client: httpx2.AsyncClient,
         credentials: Credentials,
         call: Call,
-        timeout: httpx.Timeout | None = None,
-    ) -> httpx.Request:
+        timeout: httpx2.Timeout | None = None,
+    ) -> httpx2.Request:
         headers = dict(credentials.headers)
         content: bytes | None = None
         if call.body is not None:
@@ -173,11 +173,11 @@ class Connection:
             params=dict(call.params) or None,
             content=content,
             headers=headers,
-            timeout=timeout or httpx.Timeout(TIMEOUT_SECONDS),
+            timeout=timeout or httpx2.Timeout(TIMEOUT_SECONDS),
             extensions={"sni_hostname": name} if name else {},
         )
 
-    async def _open(self, instead_of: Credentials | None = None) -> tuple[httpx.AsyncClient, Credentials]:
+    async def _open(self, instead_of: Credentials | None = None) -> tuple[httpx2.AsyncClient, Credentials]:
         """The client and the credentials to use now; new ones where `instead_of` was not accepted."""
         if self._client is not None and self._valid(instead_of):
             return self._client, self._credentials
@@ -215,19 +215,19 @@ class _Failure:
     retry_after: float | None = None
 
 
-def _new_client(access: Access, credentials: Credentials) -> httpx.AsyncClient:
+def _new_client(access: Access, credentials: Credentials) -> httpx2.AsyncClient:
     server = access.cluster.server
     try:
-        return httpx.AsyncClient(
+        return httpx2.AsyncClient(
             base_url=server,
             verify=tls_context(access, credentials.certificate),
             headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
             proxy=access.cluster.proxy_url or None,
             # As Go does: proxies of the environment are not used for addresses of this machine.
             trust_env=not _is_loopback(urlsplit(server).hostname),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=32, keepalive_expiry=60),
+            limits=httpx2.Limits(max_connections=100, max_keepalive_connections=32, keepalive_expiry=60),
         )
-    except (httpx.InvalidURL, ValueError, ImportError) as error:
+    except (httpx2.InvalidURL, ValueError, ImportError) as error:
         raise ProviderRefused("The kubeconfig's server or proxy-url cannot be used.", str(error)) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx
+import httpx2
 from pydantic import JsonValue
 
 from providers.errors import (
@@ -20,7 +20,7 @@ from providers.kubernetes.tree import text
 LONGEST_QUOTE = 1_000
 
 
-def of_response(doing: str, response: httpx.Response) -> ProviderError:
+def of_response(doing: str, response: httpx2.Response) -> ProviderError:
     """The error of an answer that is not a success. `doing` continues "Unship could not ..."."""
     said = _said(response)
     kind, advice = _meaning(response.status_code, said)
@@ -46,7 +46,7 @@ _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
 
 def of_transport(doing: str, server: str, error: Exception) -> ProviderUnreachable:
     """The error of a request that got no answer, or none that can be trusted."""
-    what = "no answer in time" if isinstance(error, httpx.TimeoutException) else _plain(error)
+    what = "no answer in time" if isinstance(error, httpx2.TimeoutException) else _plain(error)
     return ProviderUnreachable(f"Unship could not {doing}: {server} gave {what}.")
 
 
@@ -62,12 +62,12 @@ def _is_about_content(said: str) -> bool:
 
 
 def _plain(error: Exception) -> str:
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpx2.ConnectError):
         return f"no connection ({str(error)[:200] or type(error).__name__})"
     return f"a broken answer ({type(error).__name__})"
 
 
-def _said(response: httpx.Response) -> str:
+def _said(response: httpx2.Response) -> str:
     """The Status message of the API server, or the beginning of whatever else came."""
     try:
         status: JsonValue = json.loads(response.content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 
 from sandbox.core.world import World
 
@@ -14,7 +14,7 @@ KUBECTL = {"User-Agent": "kubectl/v1.37"}
 def call(world: World, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
     """One request to the world; its JSON. Fails the test if the world refuses it."""
     headers = {**KUBECTL, "Content-Type": content_type, "Authorization": "Bearer sandbox"}
-    with httpx.Client(base_url=world.url, trust_env=False) as client:
+    with httpx2.Client(base_url=world.url, trust_env=False) as client:
         answer = client.request(method, path, json=body, headers=headers)
     assert answer.is_success, answer.text
     return answer.json()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 from sandbox.core.wire import Object, clone
 from sandbox.kubernetes import KubernetesWorld
@@ -27,12 +27,12 @@ PATCH_TYPES = {
 class Namespace:
     """One namespace; answers are returned as they came unless a method says otherwise."""
 
-    client: httpx.Client
+    client: httpx2.Client
     world: KubernetesWorld
     name: str
 
     @classmethod
-    def create(cls, client: httpx.Client, world: KubernetesWorld, name: str) -> Namespace:
+    def create(cls, client: httpx2.Client, world: KubernetesWorld, name: str) -> Namespace:
         """Makes the namespace."""
         answer = client.post("/api/v1/namespaces", json={"metadata": {"name": name}})
         assert answer.status_code == 201, answer.text
@@ -45,28 +45,28 @@ class Namespace:
         parts = [root, "namespaces", self.name, found.plural, name, subresource]
         return "/".join(part for part in parts if part)
 
-    def post(self, kind: str, body: Object, **query: str) -> httpx.Response:
+    def post(self, kind: str, body: Object, **query: str) -> httpx2.Response:
         """Creates."""
         return self.client.post(self.path(kind), json=body, params=query)
 
-    def put(self, kind: str, name: str, body: Object, subresource: str = "", **query: str) -> httpx.Response:
+    def put(self, kind: str, name: str, body: Object, subresource: str = "", **query: str) -> httpx2.Response:
         """Replaces."""
         return self.client.put(self.path(kind, name, subresource), json=body, params=query)
 
     def patch(
         self, kind: str, name: str, patch: Any, patch_type: str = "merge", subresource: str = "", **query: str
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         """Patches; `patch_type` is json, merge, strategic or apply."""
         headers = {"content-type": PATCH_TYPES[patch_type]}
         path = self.path(kind, name, subresource)
         return self.client.patch(path, content=json.dumps(patch), headers=headers, params=query)
 
-    def apply(self, kind: str, name: str, body: Object, manager: str = "tester", **query: str) -> httpx.Response:
+    def apply(self, kind: str, name: str, body: Object, manager: str = "tester", **query: str) -> httpx2.Response:
         """Applies on the server."""
         whole = {"apiVersion": by_name(kind).api_version, "kind": by_name(kind).kind, **body}
         return self.patch(kind, name, whole, "apply", fieldManager=manager, **query)
 
-    def delete(self, kind: str, name: str = "", body: Object | None = None, **query: str) -> httpx.Response:
+    def delete(self, kind: str, name: str = "", body: Object | None = None, **query: str) -> httpx2.Response:
         """Deletes an object, or the collection."""
         content = None if body is None else json.dumps(body)
         headers = {"content-type": "application/json"}

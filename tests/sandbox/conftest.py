@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox.kubernetes import KubernetesWorld
@@ -39,14 +39,14 @@ def own_world() -> Iterator[KubernetesWorld]:
 @pytest.fixture
 def namespace(world: KubernetesWorld) -> Iterator[Namespace]:
     """A fresh namespace of the shared world."""
-    with httpx.Client(base_url=world.url, timeout=20, verify=False) as client:
+    with httpx2.Client(base_url=world.url, timeout=20, verify=False) as client:
         yield Namespace.create(client, world, f"test-{next(NUMBERS)}")
 
 
 @pytest.fixture
 def own_namespace(own_world: KubernetesWorld) -> Iterator[Namespace]:
     """A fresh namespace of the test's own world."""
-    with httpx.Client(base_url=own_world.url, timeout=20, verify=False) as client:
+    with httpx2.Client(base_url=own_world.url, timeout=20, verify=False) as client:
         yield Namespace.create(client, own_world, "own")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox.core.faults import Fault, FaultMode
@@ -49,10 +49,12 @@ def test_answers_without_an_effect(own_namespace: Namespace, fault: Fault, statu
     ("mode", "effect"),
     [(FaultMode.DROP, False), (FaultMode.HANG, False), (FaultMode.LOST, True), (FaultMode.RESET, True)],
 )
-def test_connections_that_are_cut(own_namespace: Namespace, mode: FaultMode, effect: bool) -> None:
+def test_connections_that_are_cut(
+    own_namespace: Namespace, caplog: pytest.LogCaptureFixture, mode: FaultMode, effect: bool
+) -> None:
     injected = own_namespace.world.faults.add(on_create(mode, seconds=0.05))
     mark = own_namespace.world.requests.mark
-    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+    with pytest.raises((httpx2.ReadError, httpx2.RemoteProtocolError)):
         own_namespace.post("ConfigMap", config_map())
     assert stored(own_namespace) is effect
     record = own_namespace.world.requests.since(mark)[0]
@@ -60,11 +62,12 @@ def test_connections_that_are_cut(own_namespace: Namespace, mode: FaultMode, eff
     assert record.status == (201 if mode is FaultMode.RESET else 0)
     assert injected.fired == 1
     assert injected.paths[0].startswith("POST /api/v1/namespaces/own/configmaps")
+    assert [record.getMessage() for record in caplog.records if record.name != "httpx2"] == []
 
 
 def test_hang_is_bounded_by_the_clients_patience(own_namespace: Namespace) -> None:
     own_namespace.world.faults.add(on_create(FaultMode.HANG, seconds=60))
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         own_namespace.client.post(own_namespace.path("ConfigMap"), json=config_map(), timeout=0.2)
     began = time.monotonic()
     own_namespace.world.close()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -33,7 +33,7 @@ def test_serves_until_told_to_stop(tmp_path: Path, number: signal.Signals) -> No
         assert yaml.safe_load((tmp_path / "connectors.yaml").read_text())["connectors"] == connectors
         assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
         server = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
-        with httpx.Client(base_url=server, verify=False) as client:
+        with httpx2.Client(base_url=server, verify=False) as client:
             names = [item["metadata"]["name"] for item in client.get("/api/v1/namespaces").json()["items"]]
             assert {"default", "staging", "prod"} <= set(names)
             with client.stream("GET", "/api/v1/namespaces", params={"watch": "true"}) as watch:

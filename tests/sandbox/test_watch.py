@@ -7,7 +7,7 @@ import json
 import threading
 import time
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox.core.wire import Object
@@ -76,6 +76,20 @@ def test_watch_ends_at_its_time_limit(namespace: Namespace) -> None:
     assert 0.8 < time.monotonic() - began < 5
 
 
+def test_reader_that_leaves_is_forgotten(own_namespace: Namespace) -> None:
+    store = own_namespace.world.cluster.store
+    streams = [own_namespace.changes("Secret", resourceVersion="0") for _ in range(3)]
+    own_namespace.post("Secret", {"metadata": {"name": "a"}})
+    assert [_brief(next(stream)) for stream in streams] == [("ADDED", "a")] * 3
+    assert store.watchers == 3
+    for stream in streams:
+        stream.close()
+    deadline = time.monotonic() + 5
+    while store.watchers and time.monotonic() < deadline:
+        own_namespace.client.get("/version")
+    assert store.watchers == 0
+
+
 def test_forgotten_history_is_410(own_namespace: Namespace) -> None:
     old = own_namespace.post("ConfigMap", config_map()).json()["metadata"]["resourceVersion"]
     page = own_namespace.client.get("/api/v1/namespaces", params={"limit": "1"}).json()
@@ -98,7 +112,7 @@ def test_many_watchers_see_the_same(namespace: Namespace, watchers: int) -> None
     def watch(index: int) -> None:
         query = {"watch": "true", "resourceVersion": start}
         with (
-            httpx.Client(base_url=namespace.world.url, timeout=30, verify=False) as client,
+            httpx2.Client(base_url=namespace.world.url, timeout=30, verify=False) as client,
             client.stream("GET", namespace.path("ConfigMap"), params=query) as answer,
         ):
             ready.wait(30)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 60.0
@@ -55,7 +55,7 @@ class Unship:
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=30))
+    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
 
     @property
     def url(self) -> str:
@@ -89,7 +89,7 @@ class Unship:
             try:
                 if self.client.get(ready, timeout=1).status_code == 200:
                     return
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 time.sleep(0.02)
         raise AssertionError(f"the server was not ready within {_START_SECONDS} s:\n{self.log}")
 
@@ -213,7 +213,7 @@ class Unship:
     def progress(self, execution: str, after: str | None = None) -> Generator[Iterator[dict[str, Any]]]:
         """The batches of executionProgress over Server-Sent Events, until the stream completes."""
         body = {"query": PROGRESS, "variables": {"id": execution, "after": after}}
-        timeout = httpx.Timeout(10, read=_FINISH_SECONDS)
+        timeout = httpx2.Timeout(10, read=_FINISH_SECONDS)
         with self.client.stream(
             "POST", self.url, json=body, headers={"accept": "text/event-stream"}, timeout=timeout
         ) as response:
@@ -234,7 +234,7 @@ class Unship:
             return [event for batch in batches for event in batch["events"]]
 
 
-def _batches(response: httpx.Response) -> Iterator[dict[str, Any]]:
+def _batches(response: httpx2.Response) -> Iterator[dict[str, Any]]:
     for line in response.iter_lines():
         if line.startswith("data:") and line != "data:":
             message = json.loads(line.removeprefix("data:"))
