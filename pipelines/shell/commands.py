@@ -21,6 +21,7 @@ _PREFIXES = frozenset(
 _WORD = re.compile(r"(?:\"[^\"]*\"?|'[^']*'?|\\.|[^\s\"'\\])+", re.DOTALL)
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\[[^\]]*\])?\+?=", re.ASCII)
 _REDIRECTION = re.compile(r"\d*[<>]")
+_WHOLE_REDIRECTION = re.compile(r"\d*(?:<<-?|<<<|[<>]+&?|&>>?)[^<>&\s]")
 _REDIRECTED = re.compile(r"[<>][ \t]*[^\s;&|]*$")
 _PIPED = re.compile(
     r"\|&?\s*(?:\w+=\S*\s+|sudo\s+|env\s+|exec\s+)*(?:\S*/)?(?:ash|bash|dash|ksh|mksh|sh|zsh)(?![\w.-])"
@@ -48,7 +49,8 @@ def runs_shell(command: str) -> bool:
 
 def command_words(command: str) -> list[str]:
     """The words of a simple command from its name on, quotes removed."""
-    words = [re.sub(r"[\"'\\]", "", word) for word in _WORD.findall(command)]
+    found = [word for word in _WORD.findall(command) if SLOT in word or _WHOLE_REDIRECTION.match(word) is None]
+    words = [re.sub(r"\$(?=[\"'])|[\"'\\]", "", word) for word in found]
     prefixed = False
     while words:
         first = words[0]
@@ -72,6 +74,8 @@ def objection(command: str) -> str | None:
     found: str | None = None
     if words == [SLOT]:
         found = "an expression cannot be the command itself; write the command's name out"
+    elif words[0].startswith("${") and "}" not in words[0]:
+        found = "the command's name is computed here; write it out"
     elif first in _READS_CODE or (first in _READS_NAMES and _REDIRECTED.search(command) is None):
         found = f'"{first}" reads its arguments as code; put nothing into it that is decided elsewhere'
     elif first in _DECLARES and not _declares_plainly(rest):
