@@ -1,6 +1,7 @@
 """`python -m sandbox`: serves the worlds until SIGTERM or SIGINT, and prints a connectors file for them."""
 
 import argparse
+import logging
 import signal
 import tempfile
 import threading
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--directory", type=Path, help="where kubeconfig and connectors.yaml are written")
     parser.add_argument("--namespace", action="append", help="a namespace to start with (staging and prod)")
     options = parser.parse_args(arguments)
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _setter(stop))

@@ -6,21 +6,24 @@ One tick stands for one second of a platform's own deadlines (a progress deadlin
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+Listener = Callable[[int], Awaitable[None]]
 
 
 class Clock:
-    """Calls its listeners once a tick, on the world's event loop."""
+    """Awaits its listeners once a tick, on the world's event loop; never two ticks at once."""
 
     def __init__(self, tick: float) -> None:
         self.tick = tick
         self.ticks = 0
         self._paused = False
-        self._listeners: list[Callable[[int], None]] = []
+        self._listeners: list[Listener] = []
+        self._lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def on_tick(self, listener: Callable[[int], None]) -> None:
-        """Calls `listener(tick number)` at every tick from now on."""
+    def on_tick(self, listener: Listener) -> None:
+        """Awaits `listener(tick number)` at every tick from now on."""
         self._listeners.append(listener)
 
     def pause(self) -> None:
@@ -45,9 +48,10 @@ class Clock:
     async def step(self, ticks: int) -> None:
         """Moves time by `ticks`, on the world's loop."""
         for _ in range(ticks):
-            self.ticks += 1
-            for listener in self._listeners:
-                listener(self.ticks)
+            async with self._lock:
+                self.ticks += 1
+                for listener in self._listeners:
+                    await listener(self.ticks)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

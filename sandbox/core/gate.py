@@ -89,9 +89,9 @@ class Gate:
                 await self._answer(visit, 401, None)
             case FaultMode.HANG:
                 await self._wait(fault.seconds)
-                self._cut(visit, None)
+                await self._cut(visit, None)
             case FaultMode.DROP:
-                self._cut(visit, None)
+                await self._cut(visit, None)
             case FaultMode.SLOW:
                 await self._wait(fault.seconds)
                 await self._pass(visit, receive)
@@ -103,13 +103,13 @@ class Gate:
         status, headers, body = await self._collect(visit, receive)
         match fault.mode:
             case FaultMode.LOST:
-                self._cut(visit, status)
+                await self._cut(visit, status)
             case FaultMode.RESET:
                 self._record(visit, status, status)
                 await visit.send({"type": "http.response.start", "status": status, "headers": headers})
                 half = {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
                 await visit.send(half)
-                _abort(visit.scope)
+                await _abort(visit.scope)
             case FaultMode.GARBAGE:
                 await self._send(visit, status, "application/json", NOT_JSON, effect=status)
             case _:
@@ -165,9 +165,9 @@ class Gate:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.closing.wait(), seconds)
 
-    def _cut(self, visit: Visit, effect: int | None) -> None:
+    async def _cut(self, visit: Visit, effect: int | None) -> None:
         self._record(visit, 0, effect)
-        _abort(visit.scope)
+        await _abort(visit.scope)
 
     def _record(self, visit: Visit, status: int, effect: int | None) -> None:
         if visit.recorded:
@@ -188,12 +188,15 @@ class Gate:
         )
 
 
-def _abort(scope: Scope) -> None:
+async def _abort(scope: Scope) -> None:
+    """Resets the connection and lets the server notice, so that it does not complain about a missing answer."""
     transport = scope["state"]["transport"]
     connection = transport.get_extra_info("socket")
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
     transport.abort()
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -1,7 +1,6 @@
 """Serves one ASGI application with uvicorn in a background thread. Imports uvicorn and starlette's types."""
 
 import asyncio
-import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -36,7 +35,6 @@ class BackgroundServer:
     """A listening socket from the first moment, and a thread that serves it."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self._socket = socket.create_server((host, port), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"

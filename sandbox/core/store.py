@@ -146,6 +146,11 @@ class Store:
         """Ends a subscription."""
         self._subscriptions.discard(subscription)
 
+    @property
+    def watchers(self) -> int:
+        """How many readers are subscribed."""
+        return len(self._subscriptions)
+
     def close(self) -> None:
         """Ends every reader; on the world's loop."""
         self._closed = True

@@ -43,6 +43,7 @@ class Cluster:
         self.store = Store(stamp)
         self.images = images
         self._owned: dict[str, set[Key]] = {}
+        self._orphans: dict[str, set[Key]] = {}
         self._event_numbers = itertools.count(1)
         self.store.on_change(self._index)
 
@@ -69,6 +70,11 @@ class Cluster:
     def owned_keys(self, uid: str) -> list[Key]:
         """Keys of what refers to the owner `uid`."""
         return sorted(self._owned.get(uid, set()))
+
+    def orphans(self, kind: Kind, namespace: str) -> list[Object]:
+        """The objects of a kind that refer to no owner."""
+        keys = sorted(key for key in self._orphans.get(kind.id, set()) if key.scope == namespace)
+        return [value for key in keys if (value := self.store.get(key)) is not None]
 
     def exists(self, uid: str, kind: Kind, namespace: str, name: str) -> bool:
         """Whether the object with this uid is still there."""
@@ -167,6 +173,11 @@ class Cluster:
     def _index(self, change: Change) -> None:
         before = _owners(change.previous)
         after = set[str]() if change.type == "DELETED" else _owners(change.value)
+        orphans = self._orphans.setdefault(change.key.kind, set())
+        if change.type == "DELETED" or after:
+            orphans.discard(change.key)
+        else:
+            orphans.add(change.key)
         for uid in before - after:
             self._owned.get(uid, set()).discard(change.key)
         for uid in after - before:

@@ -1,14 +1,14 @@
-"""What a real API server refuses: wrong types, missing or immutable fields. Imports errors, kinds, core.wire.
+"""What a real API server refuses: missing, wrong or immutable fields. Imports errors, kinds, selectors, core.wire.
 
 Not a full schema: the fields that releases and rollbacks touch.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from sandbox.core.wire import Object, is_list, is_map, sublist, submap
-from sandbox.kubernetes.errors import ApiError, Cause, invalid
+from sandbox.core.wire import Object, sublist, submap
+from sandbox.kubernetes.errors import Cause, invalid
 from sandbox.kubernetes.kinds import Kind
 from sandbox.kubernetes.selectors import selects
 
@@ -16,97 +16,9 @@ DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
-INTEGERS = frozenset(
-    {
-        "replicas",
-        "revisionHistoryLimit",
-        "progressDeadlineSeconds",
-        "minReadySeconds",
-        "containerPort",
-        "nodePort",
-        "hostPort",
-        "partition",
-        "minReplicas",
-        "maxReplicas",
-        "completions",
-        "parallelism",
-        "backoffLimit",
-        "terminationGracePeriodSeconds",
-        "initialDelaySeconds",
-        "periodSeconds",
-        "timeoutSeconds",
-        "failureThreshold",
-        "successThreshold",
-    }
-)
-BOOLEANS = frozenset({"paused", "hostNetwork", "readOnly", "immutable", "privileged", "suspend"})
-TEXT_MAPS = frozenset({"labels", "annotations", "matchLabels", "nodeSelector"})
-TEXTS = frozenset({"image", "serviceName", "clusterIP", "restartPolicy", "imagePullPolicy", "dnsPolicy"})
-OPEN = frozenset({"data", "stringData", "binaryData", "labels", "annotations", "matchLabels", "nodeSelector"})
 POD_OWNERS = frozenset({"deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps"})
 DNS_LABEL_KINDS = frozenset({"namespaces", "services"})
 ANY_NAME = ".rbac.authorization.k8s.io"
-
-
-def mistyped(kind: Kind, value: Object) -> tuple[str, str] | None:
-    """The first field of the wrong JSON type as (path, what is wrong); None when there is none."""
-    return next(_types(kind, value, "", ""), None)
-
-
-def refuse_mistyped(kind: Kind, value: Object) -> None:
-    """Raises ApiError 400 as a decoding failure does."""
-    wrong = mistyped(kind, value)
-    if wrong is not None:
-        path, expected = wrong
-        message = (
-            f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: json: cannot unmarshal '
-            f"into Go struct field {kind.kind}{path}: expected {expected}"
-        )
-        raise ApiError(400, message)
-
-
-def _types(kind: Kind, value: Any, name: str, path: str) -> Iterator[tuple[str, str]]:
-    expected = _expected(kind, name, path)
-    if value is not None and expected is not None and not expected[1](value):
-        yield path, expected[0]
-    elif is_map(value) and (name not in OPEN or name in TEXT_MAPS):
-        for key, inner in value.items():
-            if name in TEXT_MAPS:
-                if not isinstance(inner, str) and inner is not None:
-                    yield f"{path}.{key}", "string"
-            else:
-                yield from _types(kind, inner, key, f"{path}.{key}")
-    elif is_list(value):
-        for index, item in enumerate(value):
-            yield from _types(kind, item, "", f"{path}[{index}]")
-
-
-def _expected(kind: Kind, name: str, path: str) -> tuple[str, Callable[[Any], bool]] | None:
-    if name in TEXT_MAPS:
-        return "map", is_map
-    if path in {".data", ".stringData", ".binaryData"}:
-        return "map of strings", _text_map
-    if name in INTEGERS and kind.group != "rbac.authorization.k8s.io":
-        return "integer", _integer
-    if name in BOOLEANS:
-        return "boolean", _boolean
-    return ("string", _text) if name in TEXTS else None
-
-
-def _text_map(value: Any) -> bool:
-    return is_map(value) and all(inner is None or isinstance(inner, str) for inner in value.values())
-
-
-def _integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _boolean(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def validate(kind: Kind, value: Object, old: Object | None) -> None:

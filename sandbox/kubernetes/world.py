@@ -72,7 +72,6 @@ class KubernetesWorld(World):
             self._add_node(name)
         for name in (*SYSTEM_NAMESPACES, *namespaces):
             self.add_namespace(name)
-        manager.tick(0)
         self.clock.on_tick(manager.tick)
 
     @classmethod

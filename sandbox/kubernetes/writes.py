@@ -15,7 +15,8 @@ from sandbox.kubernetes.fields import fields_of
 from sandbox.kubernetes.kinds import DEPLOYMENT, NAMESPACE, POD, Kind
 from sandbox.kubernetes.lastapplied import allowed_conflicts, refreshed
 from sandbox.kubernetes.names import random_suffix
-from sandbox.kubernetes.validation import mistyped, refuse_mistyped, validate
+from sandbox.kubernetes.typechecks import mistyped, refuse_mistyped
+from sandbox.kubernetes.validation import validate
 
 KEPT_METADATA = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
 
@@ -65,7 +66,7 @@ class Writer:
                 f"failed to create typed patch object ({namespace}/{name}; {kind.api_version}, Kind={kind.kind}): "
             )
             raise ApiError(500, f"{text}{wrong[0]}: expected {wrong[1]}", reason="")
-        if configuration.get("metadata", {}).get("managedFields"):
+        if submap(configuration, "metadata").get("managedFields"):
             raise ApiError(400, "metadata.managedFields must be nil")
         manager = Manager(options.manager, APPLY, kind.api_version, options.subresource)
         old = self._cluster.find(kind, namespace, name)

@@ -84,8 +84,8 @@ class DeploymentController(Controller):
 
     def _replica_sets(self, deployment: Object) -> list[Object]:
         uid = deployment["metadata"]["uid"]
-        for orphan in self.cluster.store.values(REPLICA_SET.id, deployment["metadata"]["namespace"]):
-            if not orphan["metadata"].get("ownerReferences") and _matches(deployment, orphan):
+        for orphan in self.cluster.orphans(REPLICA_SET, deployment["metadata"]["namespace"]):
+            if _matches(deployment, orphan):
                 self._adopt(deployment, orphan)
         return self.cluster.owned(uid, REPLICA_SET)
 

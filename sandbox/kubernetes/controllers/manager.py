@@ -3,7 +3,10 @@
 Imports cluster, deletes and core.
 """
 
+import asyncio
 import heapq
+import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,7 +17,10 @@ from sandbox.kubernetes.cluster import Cluster
 from sandbox.kubernetes.deletes import Deleter
 from sandbox.kubernetes.kinds import by_type
 
+logger = logging.getLogger(__name__)
+
 ROUNDS = 100
+BREATH_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +83,34 @@ class Manager:
         self._controllers = tuple(controllers)
         context.cluster.store.on_change(self._changed)
 
-    def tick(self, now: int) -> None:
-        """Lives through one tick."""
+    async def tick(self, now: int) -> None:
+        """Lives through one tick; requests are answered in between when there is much to do."""
         self._context.now = now
         for controller in self._controllers:
             controller.release()
         for _ in range(ROUNDS):
-            if not self._round():
+            if not await self._round():
                 return
 
-    def _round(self) -> bool:
+    async def _round(self) -> bool:
         worked = False
+        rested = time.monotonic()
         for controller in self._controllers:
             keys, controller.queue = controller.queue, {}
             for key in keys:
                 worked = True
-                controller.reconcile(key)
+                self._reconcile(controller, key)
+                if time.monotonic() - rested > BREATH_SECONDS:
+                    await asyncio.sleep(0)
+                    rested = time.monotonic()
         return worked
+
+    def _reconcile(self, controller: Controller, key: Key) -> None:
+        try:
+            controller.reconcile(key)
+        except Exception:
+            # one object that can not be moved must not stop the others
+            logger.exception("%s could not reconcile %s", type(controller).__name__, key)
 
     def _changed(self, change: Change) -> None:
         for controller in self._controllers:
