@@ -34,6 +34,7 @@ from db.columns import now
 from db.database import Database, prepare_sqlite
 from pipelines.bell import Bell
 from pipelines.durable import Branch
+from pipelines.instances import keep_synced
 from pipelines.reconciling import reconcile
 from pipelines.runner.execution import ExecutionRunner
 from pipelines.runner.work import Work
@@ -140,12 +141,13 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
             runtime = Runtime(database, registry, rules, engine.enqueue, Bell())
             _register_workflows(engine, runtime)
             DBOS.launch()
-            reconciler = asyncio.create_task(_keep_reconciled(runtime))
+            keepers = [asyncio.create_task(_keep_reconciled(runtime)), asyncio.create_task(keep_synced(runtime))]
             try:
                 yield runtime
             finally:
-                reconciler.cancel()
-                await asyncio.gather(reconciler, return_exceptions=True)
+                for keeper in keepers:
+                    keeper.cancel()
+                await asyncio.gather(*keepers, return_exceptions=True)
                 await engine.stop()
         finally:
             await registry.close()
