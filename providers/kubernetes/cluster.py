@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -149,7 +149,7 @@ class Cluster:
         except ProviderConflict:
             return
 
-    async def watch(self, kind: Kind, ref: Ref, version: str, seconds: int) -> AsyncIterator[WatchEvent]:
+    async def watch(self, kind: Kind, ref: Ref, version: str, seconds: int) -> AsyncGenerator[WatchEvent]:
         """Changes of one object since `version`, for `seconds`. ProviderNotFound if that is too long ago."""
         params = {
             "watch": "true",
@@ -159,11 +159,15 @@ class Cluster:
             "timeoutSeconds": str(seconds),
         }
         call = Call(f"watch {ref}", "GET", kind.path(ref.namespace), params)
-        async for line in self._connection.stream(call, seconds + 5.0):
-            body = tree(line, "object")
-            if text(line, "type") == "ERROR":
-                raise ProviderNotFound(f"The watch of {ref} was ended.", text(body, "message"))
-            yield WatchEvent(text(line, "type") or "", body)
+        lines = self._connection.stream(call, seconds + 5.0)
+        try:
+            async for line in lines:
+                body = tree(line, "object")
+                if text(line, "type") == "ERROR":
+                    raise ProviderNotFound(f"The watch of {ref} was ended.", text(body, "message") or "expired")
+                yield WatchEvent(text(line, "type") or "", body)
+        finally:
+            await lines.aclose()
 
     async def close(self) -> None:
         await self._connection.close()

@@ -53,30 +53,26 @@ def fingerprint(ref: Ref, body: Tree, live: Tree | None) -> str:
     return digest(body)
 
 
-def refuse_gaps(snapshot: KubernetesSnapshot, way: Way, records: Iterable[Record], live: Live) -> None:
-    """ProviderNotFound if the history no longer tells what the objects of the snapshot were.
+def without_gaps(snapshot: KubernetesSnapshot, way: Way, records: Iterable[Record], live: Live) -> Way:
+    """The way, if the history still tells all of it; an empty one if nothing changed since the snapshot.
 
-    Records are numbered without gaps, so a missing one was deleted, by hand or with its namespace.
+    ProviderNotFound otherwise. Records are numbered without gaps, so a missing one was deleted: by hand, with its
+    namespace, or because newer ones took its place.
     """
     base = snapshot.release_number
-    numbers = {record.number for record in records}
     first = min((record.number for record in way.undone), default=None)
-    complete = (base == 0 or base in numbers) and (first is None or first == base + 1)
-    if complete and first is not None:
-        return
-    changed = [
-        str(ref)
-        for state in snapshot.objects
-        if (ref := ref_of(state)) not in way.before and state.digest != _fingerprint_now(ref, live)
-    ]
+    if first == base + 1 and (base == 0 or any(record.number == base for record in records)):
+        return way
+    changed = [str(ref_of(state)) for state in snapshot.objects if state.digest != _fingerprint_now(state, live)]
     if not changed:
-        return
+        return Way({}, ())
     raise ProviderNotFound(
         f"The release history in the cluster does not say what {', '.join(changed[:5])} was before: "
         "its record was deleted, or something other than Unship made the change. Deploy the earlier version."
     )
 
 
-def _fingerprint_now(ref: Ref, live: Live) -> str | None:
+def _fingerprint_now(state: ObjectState, live: Live) -> str | None:
+    ref = ref_of(state)
     body = live.state(ref)
     return fingerprint(ref, body, live.bodies.get(ref)) if body is not None else None

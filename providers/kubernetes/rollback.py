@@ -16,7 +16,7 @@ from providers.kubernetes.history import Content, History, Record, StoredObject,
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import NEVER_DELETED, RELEASE_LABEL, KubeObject, Ref, label
 from providers.kubernetes.preparation import to_restore
-from providers.kubernetes.restoration import Way, ref_of, refuse_gaps, way_back
+from providers.kubernetes.restoration import Way, ref_of, way_back, without_gaps
 from providers.kubernetes.tree import Tree, drop, tree
 from providers.kubernetes.values import KubernetesSnapshot, Operation
 from providers.kubernetes.waiting import Watcher, until_gone
@@ -36,8 +36,7 @@ async def read_way(
     if further:
         rest = await read_live(site, further)
         live = Live({**live.bodies, **rest.bodies}, live.autoscalers or rest.autoscalers)
-    refuse_gaps(snapshot, way, records, live)
-    return records, way, live
+    return records, without_gaps(snapshot, way, records, live), live
 
 
 def autoscaled_after(way: Way, live: Live, ref: Ref) -> bool:

@@ -22,6 +22,8 @@ from providers.kubernetes.workloads import Standing, selector, standing, waiting
 from providers.values import Progress
 
 WATCH_SECONDS = 60
+# Events get lost behind some proxies: after so long a silence the object itself is asked.
+RESYNC_SECONDS = 5.0
 POLL_SECONDS = 0.5
 # A rollout that has not moved for so long is asked why.
 STUCK_SECONDS = 2.0
@@ -65,50 +67,60 @@ class Watcher:
             raise ProviderTimedOut(message, await self._reasons() or None) from error
 
     async def _follow(self, ref: Ref, body: Tree | None) -> None:
-        failures = 0
         while True:
             body = body if body is not None else await self._cluster.get(ref)
             if body is None:
                 raise ProviderNotFound(f"{ref} disappeared while it was rolled out.")
-            if await self._see(ref, body):
+            found = await self._note(ref, body)
+            if found.done:
                 return
+            if self._is_final(ref, found):
+                why = await self._reasons() or "its pods give no reason"
+                raise ProviderRefused(f"{found.message}: {why}.", found.failure)
             began = time.monotonic()
             try:
-                if await self._watch(ref, text(body, "metadata", "resourceVersion") or ""):
-                    return
-            except ProviderNotFound as error:
-                if error.said is None:
-                    raise
-                failures += 1
+                body = await self._watch(ref, text(body, "metadata", "resourceVersion") or "")
             except ProviderError:
-                failures += 1
+                body = None
             # A watch that ends at once is as good as none: then the object is asked for again and again.
-            failures = failures + 1 if time.monotonic() - began < POLL_SECONDS else 0
-            if failures:
+            if body is None and time.monotonic() - began < POLL_SECONDS:
                 await asyncio.sleep(POLL_SECONDS)
-            body = None
 
-    async def _watch(self, ref: Ref, version: str) -> bool:
+    async def _watch(self, ref: Ref, version: str) -> Tree | None:
+        """The workload as soon as it is done or has failed; None if the watch ended or was silent for long."""
         kind = await self._cluster.discovery.kind(ref.api_version, ref.kind)
-        async for event in self._cluster.watch(kind, ref, version, WATCH_SECONDS):
-            if event.type == "DELETED":
-                raise ProviderNotFound(f"{ref} was deleted while it was rolled out.")
-            if event.type in {"ADDED", "MODIFIED"} and await self._see(ref, event.body):
-                return True
-        return False
+        events = self._cluster.watch(kind, ref, version, WATCH_SECONDS)
+        try:
+            async with asyncio.timeout(RESYNC_SECONDS) as silence:
+                async for event in events:
+                    silence.reschedule(asyncio.get_running_loop().time() + RESYNC_SECONDS)
+                    if event.type == "DELETED":
+                        return None
+                    if event.type == "BOOKMARK":
+                        continue
+                    found = await self._note(ref, event.body)
+                    if found.done or self._is_final(ref, found):
+                        return event.body
+        except TimeoutError:
+            return None
+        finally:
+            await events.aclose()
+        return None
 
-    async def _see(self, ref: Ref, body: Tree) -> bool:
-        """Take note of a workload as it is now; whether it is done."""
+    def _is_final(self, ref: Ref, found: Standing) -> bool:
+        """Whether a failure is about this try: where nothing was applied, it may be what an earlier one left."""
+        known = ref in self._fresh or time.monotonic() - self._began > GRACE_SECONDS
+        return found.failure is not None and known
+
+    async def _note(self, ref: Ref, body: Tree) -> Standing:
+        """How far a workload is, told if it is news."""
         found = standing(body)
         self._bodies[ref] = body
         if found != self._standings.get(ref):
             self._moved = time.monotonic()
             self._standings[ref] = found
             await self._tell()
-        if found.failure is not None and (ref in self._fresh or time.monotonic() - self._began > GRACE_SECONDS):
-            reasons = await self._reasons()
-            raise ProviderRefused(f"{found.message}: {reasons or 'its pods give no reason'}.", found.failure)
-        return found.done
+        return found
 
     async def _tell(self, why: str = "") -> None:
         unfinished = [item for item in self._standings.values() if not item.done]

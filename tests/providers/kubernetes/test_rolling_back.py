@@ -366,8 +366,8 @@ def test_a_pause_that_the_undone_release_brought_is_undone(cluster: KubernetesPl
 
 
 def test_a_rollback_that_fails_says_why_and_can_be_tried_again(cluster: KubernetesPlatform) -> None:
-    slow = shop("v2").replace("  replicas: 3", "  replicas: 3\n  progressDeadlineSeconds: 1")
-    old = shop("v1").replace("  replicas: 3", "  replicas: 3\n  progressDeadlineSeconds: 1")
+    slow = shop("v2").replace("  replicas: 3", "  replicas: 3\n  progressDeadlineSeconds: 10")
+    old = shop("v1").replace("  replicas: 3", "  replicas: 3\n  progressDeadlineSeconds: 10")
 
     async def story(story: Story) -> None:
         await story.deploy(old)
