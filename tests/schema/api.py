@@ -13,6 +13,7 @@ from sqlalchemy import event
 from benchmarks.seed import seed
 from benchmarks.sizes import Size
 from pipelines.runtime import Rules, Runtime
+from providers.connectors import Connectors
 from schema.building import build
 from schema.context import RequestContext
 from tests.support.runtimes import open_runtime
@@ -57,9 +58,11 @@ class Api:
 
 
 @asynccontextmanager
-async def open_api(url: str, size: Size | None = SMALL, rules: Rules | None = None) -> AsyncGenerator[Api]:
-    """The API over a fresh database at `url`, filled to that size."""
-    async with open_runtime(url, rules=rules) as runtime:
+async def open_api(
+    url: str, size: Size | None = SMALL, rules: Rules | None = None, connectors: Connectors | None = None
+) -> AsyncGenerator[Api]:
+    """The API over a fresh database at `url`, filled to that size; nothing carries executions."""
+    async with open_runtime(url, rules=rules, connectors=connectors) as runtime:
         if size is not None:
             await seed(runtime.database, size)
         api = Api(runtime)
