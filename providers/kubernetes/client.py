@@ -122,6 +122,8 @@ class Connection:
             response = await client.send(self._request(client, credentials, call))
             if response.status_code == 401:
                 client, credentials = await self._open(instead_of=credentials)
+                if call.effect is not None:
+                    await call.effect()
                 response = await client.send(self._request(client, credentials, call))
         except httpx2.HTTPError as error:
             never_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)

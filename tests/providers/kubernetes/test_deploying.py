@@ -266,6 +266,18 @@ def test_a_rollout_is_seen_to_its_end_without_watches_too(cluster: KubernetesPla
     tell(cluster, story)
 
 
+def test_a_watch_that_stays_silent_does_not_hold_the_rollout_up(cluster: KubernetesPlatform) -> None:
+    fault = cluster.world.faults.add(Fault(FaultMode.HANG, path="watch=true", times=1, seconds=60))
+
+    async def story(story: Story) -> None:
+        attempt = story.attempt(seconds_left=20.0)
+        await story.deploy(shop("v1"), attempt)
+        assert fault.fired == 1
+        assert cluster.running() == ["v1"] * 3
+
+    tell(cluster, story)
+
+
 def test_kubectl_agrees_that_it_is_rolled_out(cluster: KubernetesPlatform, tmp_path: Path) -> None:
     async def story(story: Story) -> None:
         await story.deploy(shop("v1"))

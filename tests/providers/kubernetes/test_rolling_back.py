@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from providers.errors import ProviderNotFound, ProviderRefused
+from providers.kubernetes.history import KEPT_RELEASES
 from providers.values import Effect
 from tests.providers.kubernetes.stories import Story, kubectl, shop, tell
 from tests.providers.platforms import NAMESPACE, RELEASE, KubernetesPlatform
@@ -400,6 +401,22 @@ def test_the_history_records_what_happened(cluster: KubernetesPlatform) -> None:
             f"unship.{RELEASE}.v2": "rolled-back",
             f"unship.{RELEASE}.v3": "deployed",
         }
+
+    tell(cluster, story)
+
+
+def test_a_snapshot_older_than_the_history_is_refused(cluster: KubernetesPlatform) -> None:
+    config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c}}\ndata: {{n: v{}}}\n"
+
+    async def story(story: Story) -> None:
+        await story.deploy(config.format(0))
+        snapshot = await story.capture(config.format(1))
+        for number in range(1, KEPT_RELEASES + 2):
+            await story.deploy(config.format(number))
+        with pytest.raises(ProviderNotFound, match="ConfigMap/c was before"):
+            await story.roll_back(snapshot)
+        await story.deploy(config.format(0))
+        assert (await story.roll_back(snapshot)).effect is Effect.SKIPPED
 
     tell(cluster, story)
 
