@@ -4,69 +4,23 @@ A `>` with white space on both sides, and any `>` inside round brackets, compare
 A dash between two name characters belongs to the name; a minus has a space before or after it.
 """
 
-import re
 from dataclasses import dataclass, field
 
+from pipelines.expressions import grammar
 from pipelines.expressions.cel_door import CEL_METHODS, FUNCTIONS, Program
 from pipelines.expressions.errors import ExpressionSyntaxError
 from pipelines.expressions.methods import METHODS
 from pipelines.expressions.syntax import Expression, Literal, Parts, Path, Quoted, Secret, Symbol, Token
 from pipelines.problems import suggestion
 
-OPEN = "<+"
-MAX_EXPRESSION = 4_096
-MAX_TEXT = 1_048_576
-MAX_EXPRESSIONS = 1_000
-MAX_DEPTH = 12
-MAX_BRACKETS = 20
-MAX_TOKENS = 150
-MAX_SEGMENTS = 64
-MAX_ALL_TOKENS = 10_000
-
-_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:-+[A-Za-z0-9_$]+)*", re.ASCII)
-_KEY = re.compile(r"-*[A-Za-z0-9_$]+(?:-+[A-Za-z0-9_$]+)*(?:-+(?=<\+))?|-+(?=<\+)", re.ASCII)
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,15})?(?![A-Za-z0-9_$.])", re.ASCII)
-_INDEX = re.compile(r"\[\s*(\d{1,6})\s*\]", re.ASCII)
-_METHOD = re.compile(r"\.\s*([A-Za-z]+)\s*(?=\()", re.ASCII)
-_SYMBOLS = (
-    "&&",
-    "||",
-    "==",
-    "!=",
-    "<=",
-    ">=",
-    "!",
-    "<",
-    ">",
-    "+",
-    "-",
-    "*",
-    "/",
-    "%",
-    "?",
-    ":",
-    "(",
-    ")",
-    "[",
-    "]",
-    ",",
-)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", '"': '"', "'": "'", "/": "/"}
-_WORDS: dict[str, Token] = {
-    "true": Literal(True),
-    "false": Literal(False),
-    "null": Literal(None),
-    "in": Symbol("in"),
-}
-
 
 def parse_parts(text: str) -> Parts:
     """The text as literal parts and expressions. Raises ExpressionSyntaxError."""
-    if len(text) > MAX_TEXT:
-        raise ExpressionSyntaxError(f"the text is longer than {MAX_TEXT} characters", MAX_TEXT)
+    if len(text) > grammar.MAX_TEXT:
+        raise ExpressionSyntaxError(f"the text is longer than {grammar.MAX_TEXT} characters", grammar.MAX_TEXT)
     parser = _Parser(text)
     parts: list[str | Expression] = []
-    while (found := text.find(OPEN, parser.at)) >= 0:
+    while (found := text.find(grammar.OPEN, parser.at)) >= 0:
         if found > parser.at:
             parts.append(text[parser.at : found])
         parser.at = found
@@ -78,8 +32,10 @@ def parse_parts(text: str) -> Parts:
 
 def parse_whole(text: str) -> Expression:
     """The whole text as the inside of one expression, as conditions are written. Raises ExpressionSyntaxError."""
-    if len(text) > MAX_EXPRESSION:
-        raise ExpressionSyntaxError(f"the condition is longer than {MAX_EXPRESSION} characters", MAX_EXPRESSION)
+    if len(text) > grammar.MAX_EXPRESSION:
+        raise ExpressionSyntaxError(
+            f"the condition is longer than {grammar.MAX_EXPRESSION} characters", grammar.MAX_EXPRESSION
+        )
     return _Parser(text).inside(0, closed=False)
 
 
@@ -104,14 +60,14 @@ class _Parser:
         """A whole `<+ >`; the cursor is at its beginning."""
         start = self.at
         self._count += 1
-        if self._count > MAX_EXPRESSIONS:
-            raise self._error(f"more than {MAX_EXPRESSIONS} expressions")
-        if depth > MAX_DEPTH:
-            raise self._error(f"expressions are nested more than {MAX_DEPTH} deep")
-        self.at += len(OPEN)
+        if self._count > grammar.MAX_EXPRESSIONS:
+            raise self._error(f"more than {grammar.MAX_EXPRESSIONS} expressions")
+        if depth > grammar.MAX_DEPTH:
+            raise self._error(f"expressions are nested more than {grammar.MAX_DEPTH} deep")
+        self.at += len(grammar.OPEN)
         found = self.inside(depth, closed=True)
-        if self.at - start > MAX_EXPRESSION:
-            raise self._error(f"the expression is longer than {MAX_EXPRESSION} characters", start)
+        if self.at - start > grammar.MAX_EXPRESSION:
+            raise self._error(f"the expression is longer than {grammar.MAX_EXPRESSION} characters", start)
         return found
 
     def inside(self, depth: int, *, closed: bool) -> Expression:
@@ -120,11 +76,11 @@ class _Parser:
         tokens = _Tokens()
         while not self._ended(tokens, start, closed=closed):
             self._token(tokens, depth)
-            if len(tokens.found) > MAX_TOKENS:
-                raise self._error(f"an expression has more than {MAX_TOKENS} parts", start)
+            if len(tokens.found) > grammar.MAX_TOKENS:
+                raise self._error(f"an expression has more than {grammar.MAX_TOKENS} parts", start)
         self._tokens += len(tokens.found)
-        if self._tokens > MAX_ALL_TOKENS:
-            raise self._error(f"the expressions have more than {MAX_ALL_TOKENS} parts together", start)
+        if self._tokens > grammar.MAX_ALL_TOKENS:
+            raise self._error(f"the expressions have more than {grammar.MAX_ALL_TOKENS} parts together", start)
         source = self.text[start : self.at].strip()
         if closed:
             self.at += 1
@@ -137,9 +93,11 @@ class _Parser:
             if not closed:
                 return True
             hint = "; write <+name> with nothing between the name and the >" if "> " in self.text[start:] else ""
-            raise self._error(f"an expression is never closed{hint}", start - len(OPEN))
-        if self.at - start > MAX_EXPRESSION:
-            raise self._error(f"the expression is longer than {MAX_EXPRESSION} characters, or never closed", start)
+            raise self._error(f"an expression is never closed{hint}", start - len(grammar.OPEN))
+        if self.at - start > grammar.MAX_EXPRESSION:
+            raise self._error(
+                f"the expression is longer than {grammar.MAX_EXPRESSION} characters, or never closed", start
+            )
         return closed and self.text[self.at] == ">" and not self._compares(tokens)
 
     def _compares(self, tokens: _Tokens) -> bool:
@@ -148,30 +106,30 @@ class _Parser:
 
     def _token(self, tokens: _Tokens, depth: int) -> None:
         text = self.text
-        if text.startswith(OPEN, self.at):
+        if text.startswith(grammar.OPEN, self.at):
             inner = self.expression(depth + 1)
             segments = self._segments(depth)
             tokens.found += self._called(Path(segments, inner)) if segments else (inner,)
         elif text[self.at] in "\"'":
             tokens.found.append(self._quoted(depth))
-        elif (number := _NUMBER.match(text, self.at)) is not None:
+        elif (number := grammar.NUMBER.match(text, self.at)) is not None:
             self.at = number.end()
             tokens.found.append(Literal(float(number[0]) if number[1] else int(number[0])))
-        elif (name := _NAME.match(text, self.at)) is not None:
+        elif (name := grammar.NAME.match(text, self.at)) is not None:
             self.at = name.end()
             tokens.found += self._named(name[0], name.start(), depth)
-        elif (method := _METHOD.match(text, self.at)) is not None:
+        elif (method := grammar.METHOD.match(text, self.at)) is not None:
             self.at = method.end()
             tokens.found.append(self._method(method[1], method.start(1)))
         else:
             self._symbol(tokens)
 
     def _symbol(self, tokens: _Tokens) -> None:
-        symbol = next((symbol for symbol in _SYMBOLS if self.text.startswith(symbol, self.at)), None)
+        symbol = next((symbol for symbol in grammar.SYMBOLS if self.text.startswith(symbol, self.at)), None)
         if symbol is None:
             raise self._error(f"unexpected {self.text[self.at]!a}")
         tokens.brackets += (symbol in "([") - (symbol in ")]")
-        if not 0 <= tokens.brackets <= MAX_BRACKETS:
+        if not 0 <= tokens.brackets <= grammar.MAX_BRACKETS:
             raise self._error("brackets do not match, or are nested too deep")
         self.at += len(symbol)
         tokens.found.append(Symbol(symbol))
@@ -185,8 +143,8 @@ class _Parser:
             if name not in FUNCTIONS:
                 raise self._error(f'there is no function "{name}"{suggestion(name, FUNCTIONS)}', start)
             return (Symbol(name),)
-        if len(segments) == 1 and name in _WORDS:
-            return (_WORDS[name],)
+        if len(segments) == 1 and name in grammar.WORDS:
+            return (grammar.WORDS[name],)
         return self._called(Path(segments))
 
     def _called(self, path: Path) -> tuple[Token, ...]:
@@ -228,9 +186,9 @@ class _Parser:
         """What follows a name: `.key`, `["key"]`, `[0]`, with `<+ >` anywhere inside a key."""
         segments: list[str | int | Parts] = []
         while True:
-            if len(segments) > MAX_SEGMENTS:
-                raise self._error(f"a path has more than {MAX_SEGMENTS} parts")
-            if (index := _INDEX.match(self.text, self.at)) is not None:
+            if len(segments) > grammar.MAX_SEGMENTS:
+                raise self._error(f"a path has more than {grammar.MAX_SEGMENTS} parts")
+            if (index := grammar.INDEX.match(self.text, self.at)) is not None:
                 self.at = index.end()
                 segments.append(int(index[1]))
             elif self.text.startswith("[", self.at):
@@ -244,9 +202,9 @@ class _Parser:
     def _key(self, depth: int) -> str | Parts:
         parts: list[str | Expression] = []
         while True:
-            if self.text.startswith(OPEN, self.at):
+            if self.text.startswith(grammar.OPEN, self.at):
                 parts.append(self.expression(depth + 1))
-            elif (found := _KEY.match(self.text, self.at)) is not None:
+            elif (found := grammar.KEY.match(self.text, self.at)) is not None:
                 self.at = found.end()
                 parts.append(found[0])
             else:
@@ -259,7 +217,7 @@ class _Parser:
     def _key_in_brackets(self, depth: int) -> str | Parts:
         start = self.at
         self.at += 1
-        if self.text.startswith(OPEN, self.at):
+        if self.text.startswith(grammar.OPEN, self.at):
             key: str | Parts = (self.expression(depth + 1),)
         elif self.text[self.at : self.at + 1] in {'"', "'"}:
             quoted = self._quoted(depth)
@@ -277,9 +235,9 @@ class _Parser:
         parts: list[str | Expression] = []
         piece = ""
         while not self.text.startswith(quote, self.at):
-            if self.at >= len(self.text) or self.at - start > MAX_EXPRESSION:
+            if self.at >= len(self.text) or self.at - start > grammar.MAX_EXPRESSION:
                 raise self._error(f"the text that begins with {quote} has no end", start)
-            if self.text.startswith(OPEN, self.at):
+            if self.text.startswith(grammar.OPEN, self.at):
                 parts += [piece, self.expression(depth + 1)]
                 piece = ""
             else:
@@ -294,9 +252,9 @@ class _Parser:
             return char
         escaped = self.text[self.at : self.at + 1]
         self.at += 1
-        if escaped not in _ESCAPES:
+        if escaped not in grammar.ESCAPES:
             raise self._error("unknown escape; write a backslash as \\\\", self.at - 2)
-        return _ESCAPES[escaped]
+        return grammar.ESCAPES[escaped]
 
     def _error(self, message: str, position: int | None = None) -> ExpressionSyntaxError:
         return ExpressionSyntaxError(message, self.at if position is None else max(position, 0))
