@@ -4,11 +4,12 @@ from functools import cache
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import MaxTokensLimiter, ParserCache, ValidationCache
+from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from schema.errors import coded
+from schema.limits import MOST_TOKENS, ShapeLimits
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.subscription import Subscription
@@ -21,7 +22,6 @@ from schema.types.events import (
 )
 
 _CACHED_DOCUMENTS = 256
-_MOST_TOKENS = 1000
 
 
 class _Schema(strawberry.Schema):
@@ -49,7 +49,8 @@ def build() -> strawberry.Schema:
             StepProgressed,
         ],
         extensions=[
-            lambda: MaxTokensLimiter(max_token_count=_MOST_TOKENS),
+            lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
+            lambda: AddValidationRules([ShapeLimits]),
             lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
         ],
