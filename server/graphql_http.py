@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
+from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -23,10 +25,10 @@ from server.graphql_service import (
     Answer,
     GraphQLService,
     KindNotAllowed,
-    operation_kind,
     refusal,
 )
 from server.media import MediaType, negotiate, prefers_html
+from server.operations import NoOperation, selected_kind
 
 _BODY_SECONDS = 30.0
 
@@ -67,8 +69,9 @@ class GraphQLHttp:
 
     async def _get(self, request: GraphQLRequest, media_type: MediaType) -> Response | EventStream:
         if media_type is MediaType.EVENT_STREAM:
-            if operation_kind(request) is Kind.MUTATION:
-                raise _mutation_by_get()
+            with suppress(NoOperation, GraphQLError):
+                if selected_kind(request) is Kind.MUTATION:
+                    raise _mutation_by_get()
             return self._stream(request)
         try:
             answer = await self.service.execute(request, QUERY_ONLY)

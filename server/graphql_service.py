@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLError, GraphQLSyntaxError, OperationDefinitionNode, OperationType, parse
-from strawberry.exceptions import MissingQueryError
+from graphql import GraphQLError, GraphQLSyntaxError
 from strawberry.schema import BaseSchema
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType as Kind
 
 from server.graphql_request import GraphQLRequest
+from server.operations import NoOperation, selected_kind
 
 QUERY_ONLY = frozenset({Kind.QUERY})
 QUERY_AND_MUTATION = frozenset({Kind.QUERY, Kind.MUTATION})
@@ -58,29 +56,23 @@ class GraphQLService:
 
     async def execute(self, request: GraphQLRequest, kinds: frozenset[Kind]) -> Answer:
         """One answer to a query or mutation; KindNotAllowed for another kind than `kinds`."""
-        if _leaves_the_choice(request):
-            return _AMBIGUOUS
-        try:
-            result = await self.schema.execute(
-                request.query,
-                variable_values=request.variables,
-                context_value=self.new_context(),
-                operation_name=request.operation_name,
-                allowed_operation_types=kinds,
-                operation_extensions=request.extensions,
-            )
-        except InvalidOperationTypeError as error:
-            raise KindNotAllowed(operation_kind(request) or Kind.MUTATION) from error
-        except CannotGetOperationTypeError as error:
-            return refusal(error.as_http_error_reason(), "OPERATION_RESOLUTION_FAILURE")
-        except MissingQueryError:
-            return refusal("Syntax Error: Unexpected <EOF>.", "GRAPHQL_PARSE_FAILED")
+        refused = _refused(request, kinds)
+        if refused is not None:
+            return refused
+        result = await self.schema.execute(
+            request.query,
+            variable_values=request.variables,
+            context_value=self.new_context(),
+            operation_name=request.operation_name,
+            operation_extensions=request.extensions,
+        )
         return _answer(result)
 
     async def stream(self, request: GraphQLRequest) -> AsyncGenerator[Answer]:
         """Every answer to an operation of any kind, in order; ends with the operation."""
-        if _leaves_the_choice(request):
-            yield _AMBIGUOUS
+        refused = _refused(request, ANY_KIND)
+        if refused is not None:
+            yield refused
             return
         results = await self.schema.stream(
             request.query,
@@ -95,38 +87,17 @@ class GraphQLService:
                 yield _answer(result)
 
 
-def operation_kind(request: GraphQLRequest) -> Kind | None:
-    """The kind of the operation that a request selects; None where none is, or the document does not parse."""
-    for operation in _operations(request.query):
-        if request.operation_name is None or (operation.name and operation.name.value == request.operation_name):
-            return _KINDS[operation.operation]
-    return None
-
-
-def _leaves_the_choice(request: GraphQLRequest) -> bool:
-    """Whether a document has several operations and the request names none: strawberry would run the first."""
-    if request.operation_name is not None or len(_OPERATION_WORD.findall(request.query)) < 2:
-        return False
-    return len(_operations(request.query)) > 1
-
-
-def _operations(query: str) -> list[OperationDefinitionNode]:
+def _refused(request: GraphQLRequest, kinds: frozenset[Kind]) -> Answer | None:
+    """Why no operation can be run; KindNotAllowed where it is only not of these kinds."""
     try:
-        definitions = parse(query, no_location=True).definitions
-    except (GraphQLError, RecursionError):
-        return []
-    return [node for node in definitions if isinstance(node, OperationDefinitionNode)]
-
-
-_OPERATION_WORD = re.compile(r"\b(?:query|mutation|subscription)\b")
-_AMBIGUOUS = refusal(
-    "The document has several operations: name the one to run in `operationName`.", "OPERATION_RESOLUTION_FAILURE"
-)
-_KINDS = {
-    OperationType.QUERY: Kind.QUERY,
-    OperationType.MUTATION: Kind.MUTATION,
-    OperationType.SUBSCRIPTION: Kind.SUBSCRIPTION,
-}
+        kind = selected_kind(request)
+    except NoOperation as error:
+        return refusal(str(error), "OPERATION_RESOLUTION_FAILURE")
+    except GraphQLError as error:
+        return Answer({"errors": [_formatted(error, executed=False)]}, executed=False)
+    if kind not in kinds:
+        raise KindNotAllowed(kind)
+    return None
 
 
 def _answer(result: ExecutionResult) -> Answer:
@@ -136,13 +107,13 @@ def _answer(result: ExecutionResult) -> Answer:
     )
     body: dict[str, Any] = {"data": result.data} if executed else {}
     if errors:
-        body["errors"] = [_formatted(error, executed) for error in errors]
+        body["errors"] = [_formatted(error, executed=executed) for error in errors]
     if result.extensions:
         body["extensions"] = result.extensions
     return Answer(body, executed)
 
 
-def _formatted(error: GraphQLError, executed: bool) -> dict[str, Any]:
+def _formatted(error: GraphQLError, *, executed: bool) -> dict[str, Any]:
     formatted: dict[str, Any] = {**error.formatted}
     extensions: dict[str, Any] = {**(error.extensions or {})}
     if not executed and "code" not in extensions:
@@ -154,6 +125,4 @@ def _formatted(error: GraphQLError, executed: bool) -> dict[str, Any]:
 def _request_error_code(error: GraphQLError) -> str:
     if isinstance(error, GraphQLSyntaxError):
         return "GRAPHQL_PARSE_FAILED"
-    if isinstance(error.original_error, CannotGetOperationTypeError):
-        return "OPERATION_RESOLUTION_FAILURE"
     return "BAD_USER_INPUT" if error.message.startswith("Variable ") else "GRAPHQL_VALIDATION_FAILED"
