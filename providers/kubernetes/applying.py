@@ -99,24 +99,25 @@ async def _wait_until_served(site: Site, objects: Sequence[KubeObject]) -> None:
             served = await site.cluster.discovery.find(version, kind)
 
 
-async def delete_all(site: Site, refs: Iterable[Ref], live: Live, effect: Effect) -> tuple[Ref, ...]:
-    """Delete those of `refs` that exist and carry the release's label; the ones that were deleted.
+def ours_to_delete(refs: Iterable[Ref], live: Live, release: str) -> tuple[Ref, ...]:
+    """Those of `refs` that exist and carry the release's label.
 
     What nobody could bring back (namespaces, definitions, claims) stays, and so does what is not ours.
     """
-    ours = [
+    return tuple(
         ref
         for ref in refs
-        if ref.kind not in NEVER_DELETED
-        and (body := live.bodies.get(ref)) is not None
-        and label(body, RELEASE_LABEL) == site.release
-    ]
+        if ref.kind not in NEVER_DELETED and label(live.bodies.get(ref, {}), RELEASE_LABEL) == release
+    )
+
+
+async def delete_all(site: Site, refs: Iterable[Ref], live: Live, effect: Effect) -> None:
+    """Delete the very objects that `live` has."""
 
     async def one(ref: Ref) -> None:
         await site.cluster.delete(ref, text(live.bodies[ref], "metadata", "uid") or "", effect)
 
-    await each(ours, one)
-    return tuple(ours)
+    await each(refs, one)
 
 
 def refuse_paused(objects: Iterable[KubeObject], live: Live) -> None:

@@ -8,13 +8,13 @@ from pydantic import JsonValue
 
 from providers.errors import ProviderError, ProviderRefused
 from providers.interface import Attempt
+from providers.kubernetes.applying import delete_all, ours_to_delete
 from providers.kubernetes.cluster import each
 from providers.kubernetes.deploying import outputs
 from providers.kubernetes.history import Content, History, Record, StoredObject, of_token
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.naming import find_ref
-from providers.kubernetes.objects import NEVER_DELETED, RELEASE_LABEL, Ref, label
-from providers.kubernetes.tree import text
+from providers.kubernetes.objects import NEVER_DELETED, Ref
 from providers.kubernetes.values import DeleteSpec, Operation, ResourceNames
 from providers.kubernetes.waiting import until_gone
 from providers.values import Effect, Outcome
@@ -42,7 +42,8 @@ async def delete(site: Site, spec: DeleteSpec, attempt: Attempt) -> Outcome:
         record = await history.begin(records, Operation.DELETE, attempt.token, content, attempt.before_effect)
     names = [stored.ref for stored in record.content.before]
     try:
-        await _delete(site, [ref for ref in names if ref in live.bodies], live, attempt)
+        existing = [ref for ref in names if ref in live.bodies]
+        await delete_all(site, existing, live, attempt.before_effect)
         await until_gone(site, names, attempt)
     except ProviderError:
         await history.fail(record, attempt.before_effect)
@@ -55,19 +56,7 @@ def _chosen(spec: DeleteSpec, live: Live, release: str) -> list[Ref]:
     """Of the objects that exist, those to delete: named ones as they are, of a whole release only our own."""
     if isinstance(spec.resources, ResourceNames):
         return sorted(live.bodies)
-    return sorted(
-        ref
-        for ref, body in live.bodies.items()
-        if ref.kind not in NEVER_DELETED and label(body, RELEASE_LABEL) == release
-    )
-
-
-async def _delete(site: Site, refs: Iterable[Ref], live: Live, attempt: Attempt) -> None:
-    async def one(ref: Ref) -> None:
-        uid = text(live.bodies[ref], "metadata", "uid") or ""
-        await site.cluster.delete(ref, uid, attempt.before_effect)
-
-    await each(refs, one)
+    return sorted(ours_to_delete(live.bodies, live, release))
 
 
 def _refuse_precious(refs: Iterable[Ref]) -> None:

@@ -16,6 +16,7 @@ from providers.kubernetes.applying import (
     create_namespace,
     delete_all,
     namespace_exists,
+    ours_to_delete,
     place_all,
     refuse_paused,
 )
@@ -159,7 +160,8 @@ async def _stale(site: Site, plan: Plan, records: tuple[Record, ...], manifests:
     last = newest_real(record for record in records if record.operation in {Operation.DEPLOY, Operation.ROLL_BACK})
     if not plan.prune or last is None:
         return Live({})
-    return await read_live(site, {item.ref for item in last.content.applied} - set(manifests))
+    found = await read_live(site, {item.ref for item in last.content.applied} - set(manifests))
+    return Live({ref: found.bodies[ref] for ref in ours_to_delete(found.bodies, found, site.release)})
 
 
 def _content(plan: Plan, wanted: tuple[KubeObject, ...], live: Live, stale: Live) -> Content:

@@ -8,13 +8,13 @@ from pydantic import JsonValue
 
 from providers.errors import ProviderError
 from providers.interface import Attempt
-from providers.kubernetes.applying import apply_all, delete_all, refuse_paused
+from providers.kubernetes.applying import apply_all, delete_all, ours_to_delete, refuse_paused
 from providers.kubernetes.claiming import claim_surplus
 from providers.kubernetes.deploying import outputs
 from providers.kubernetes.diff import differences
 from providers.kubernetes.history import Content, History, Record, StoredObject, of_token
 from providers.kubernetes.live import Live, Site, read_live
-from providers.kubernetes.objects import NEVER_DELETED, RELEASE_LABEL, KubeObject, Ref, label
+from providers.kubernetes.objects import KubeObject, Ref
 from providers.kubernetes.preparation import to_restore
 from providers.kubernetes.restoration import Way, ref_of, way_back, without_gaps
 from providers.kubernetes.tree import Tree, drop, tree
@@ -72,13 +72,7 @@ def differing(way: Way, live: Live) -> tuple[KubeObject, ...]:
 
 def created(way: Way, live: Live, release: str) -> tuple[Ref, ...]:
     """What only the undone releases created, and is to be deleted."""
-    return tuple(
-        ref
-        for ref in way.absent()
-        if ref.kind not in NEVER_DELETED
-        and (body := live.bodies.get(ref)) is not None
-        and label(body, RELEASE_LABEL) == release
-    )
+    return ours_to_delete(way.absent(), live, release)
 
 
 async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) -> Outcome:
@@ -108,7 +102,8 @@ async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) 
             {item.ref: seen.get(item.ref) for item in workloads}, fresh=applied
         )
         # Only now, when what replaces them is up.
-        rest = await delete_all(site, [ref for ref in gone if ref not in scalers], live, attempt.before_effect)
+        rest = [ref for ref in gone if ref not in scalers]
+        await delete_all(site, rest, live, attempt.before_effect)
         await until_gone(site, rest, attempt)
     except ProviderError:
         await history.fail(record, attempt.before_effect)

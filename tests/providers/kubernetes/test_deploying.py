@@ -180,6 +180,18 @@ def secrets(cluster: KubernetesPlatform) -> list[dict[str, dict[str, dict[str, s
     return cluster.world.list("Secret", NAMESPACE)
 
 
+@pytest.mark.parametrize("mode", [FaultMode.LOST, FaultMode.GARBAGE, FaultMode.HALF_DONE])
+def test_a_record_whose_answer_was_lost_is_recognised(cluster: KubernetesPlatform, mode: FaultMode) -> None:
+    fault = cluster.world.faults.add(Fault(mode, method="POST", path="/secrets"))
+
+    async def story(story: Story) -> None:
+        assert (await story.deploy(shop("v1"))).outputs["releaseNumber"] == "1"
+        assert fault.fired == 1
+        assert len(secrets(cluster)) == 1
+
+    tell(cluster, story)
+
+
 def test_two_deployments_at_once_get_numbers_of_their_own(cluster: KubernetesPlatform) -> None:
     async def story(story: Story) -> None:
         await story.deploy(shop("v1"))
