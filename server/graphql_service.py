@@ -82,9 +82,13 @@ class GraphQLService:
             operation_extensions=request.extensions,
         )
         async with aclosing(results):
-            async for result in results:
-                assert isinstance(result, ExecutionResult), "incremental delivery is off"
-                yield _answer(result)
+            try:
+                async for result in results:
+                    assert isinstance(result, ExecutionResult), "incremental delivery is off"
+                    yield _answer(result)
+            except GraphQLSyntaxError as error:
+                # Raised instead of yielded where the document is over the schema's own limit.
+                yield _request_error(error)
 
 
 def _refused(request: GraphQLRequest, kinds: frozenset[Kind]) -> Answer | None:
@@ -94,10 +98,14 @@ def _refused(request: GraphQLRequest, kinds: frozenset[Kind]) -> Answer | None:
     except NoOperation as error:
         return refusal(str(error), "OPERATION_RESOLUTION_FAILURE")
     except GraphQLError as error:
-        return Answer({"errors": [_formatted(error, executed=False)]}, executed=False)
+        return _request_error(error)
     if kind not in kinds:
         raise KindNotAllowed(kind)
     return None
+
+
+def _request_error(error: GraphQLError) -> Answer:
+    return Answer({"errors": [_formatted(error, executed=False)]}, executed=False)
 
 
 def _answer(result: ExecutionResult) -> Answer:
