@@ -11,6 +11,7 @@ from pipelines.documents.environment import Environment
 from pipelines.documents.service import Service
 from pipelines.documents.variables import Variable
 from pipelines.expressions import Scope, render_tree, scope_of
+from pipelines.manifest_text import render_manifest
 from pipelines.plan import PlannedStage
 from pipelines.roots import Words, environment_words, service_words, stage_words, target_key_words
 from pipelines.secret_marks import mark
@@ -89,7 +90,7 @@ def _manifests(service: Service, words: Words) -> tuple[Manifest, ...]:
         Manifest(
             identifier=manifest.identifier,
             type=manifest.type,
-            content=cast("str", _rendered(manifest.spec.store.content or "", words)),
+            content=render_manifest(manifest.spec.store.content or "", recording_scope(words)),
         )
         for manifest in service.manifests
     )

@@ -1,0 +1,81 @@
+"""Manifests: a value of an expression is always one scalar, whatever it contains."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from pipelines.expressions import ExpressionError, scope_of
+from pipelines.manifest_text import render_manifest
+
+HOSTILE = [
+    "x, privileged: true",
+    "x}\n---\nkind: ClusterRoleBinding",
+    "x\n  hostNetwork: true",
+    "'",
+    '"',
+    "{a: b}",
+    "[a]",
+    "&a b",
+    "*a",
+    "!!python/object:os.system x",
+    "# comment",
+    "| literal",
+    "<<",
+    "",
+]
+
+
+def rendered(content: str, *, env: dict[str, str]) -> list[object]:
+    return list(yaml.safe_load_all(render_manifest(content, scope_of(env=env))))
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(
+    "template", ["{image: <+env.x>}", "image: <+env.x>", 'image: "<+env.x>"', "image: '<+env.x>'"]
+)
+def test_a_value_stays_one_scalar(template: str, value: str) -> None:
+    assert rendered(template, env={"x": value}) == [{"image": value}]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_value_inside_a_block_stays_inside_it(value: str) -> None:
+    content = "data:\n  file: |\n    a <+env.x> b\n  other: kept\n"
+    assert rendered(content, env={"x": value}) == [{"data": {"file": f"a {value} b\n", "other": "kept"}}]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("3", 3),
+        ("-1", -1),
+        ("true", True),
+        ("1.10", "1.10"),
+        ("0123", "0123"),
+        ("no", "no"),
+        ("1e3", "1e3"),
+        ("~", "~"),
+    ],
+)
+def test_a_plain_scalar_becomes_a_number_only_where_spelt_as_one(value: str, expected: object) -> None:
+    assert rendered("replicas: <+env.x>", env={"x": value}) == [{"replicas": expected}]
+
+
+def test_what_surrounds_an_expression_makes_it_text() -> None:
+    assert rendered("image: shop:<+env.x>", env={"x": "1"}) == [{"image": "shop:1"}]
+    assert rendered('port: "<+env.x>"', env={"x": "80"}) == [{"port": "80"}]
+
+
+def test_keys_documents_and_types_of_the_manifest_stay() -> None:
+    content = "<+env.x>: 1\nb: 1.5\nc: '2'\n---\nd: <+env.x>\n"
+    assert rendered(content, env={"x": "k"}) == [{"k": 1, "b": 1.5, "c": "2"}, {"d": "k"}]
+
+
+def test_without_expressions_the_text_stays_to_the_letter() -> None:
+    content = "# a comment\na:   {b:  c}\n"
+    assert render_manifest(content, scope_of()) == content
+
+
+def test_what_is_not_yaml_is_named_with_its_place() -> None:
+    with pytest.raises(ExpressionError, match="line 2"):
+        render_manifest("a: <+env.x>\nb: [", scope_of(env={"x": "1"}))
