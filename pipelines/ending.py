@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.statuses import (
+    FINISHED_EXECUTIONS,
     FINISHED_STAGES,
-    ExecutionKind,
+    UNDO_CLAIMED,
     ExecutionStatus,
     RollbackStatus,
     StageStatus,
@@ -23,6 +24,18 @@ from pipelines.plan import Plan, PlannedStage
 from pipelines.runner.results import execution_status
 
 _UNDONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
+_MOST_TELLING_FIRST = (
+    RollbackStatus.STARTED,
+    RollbackStatus.FAILURE,
+    RollbackStatus.SUCCESS,
+    RollbackStatus.NOT_STARTED,
+)
+
+
+def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
+    """One status for several stages: the one that a user must see first."""
+    present = set(statuses)
+    return next((status for status in _MOST_TELLING_FIRST if status in present), RollbackStatus.UNAVAILABLE)
 
 
 async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *, unexpected: bool) -> None:
@@ -38,11 +51,9 @@ async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *,
     status = execution_status(plan.kind, statuses, aborted, unexpected)
     reason = await _reason(session, execution_id, status, abort_reason, unexpected=unexpected)
     await journal.move_execution(session, execution_id, status, reason)
-    if plan.kind is ExecutionKind.ROLLBACK:
+    if original is not None:
         outcome = RollbackStatus.SUCCESS if status in _UNDONE else RollbackStatus.FAILURE
-        undone = [stage.original_stage_id for stage in plan.stages if stage.original_stage_id]
-        own = [stage.id for stage in plan.stages]
-        await set_rollback_status(session, [execution_id, original], [*undone, *own], outcome)
+        await _close_rollback(session, execution_id, original, plan, outcome)
     elif status is ExecutionStatus.SUCCEEDED:
         await _open_rollback(session, execution_id, plan)
     await session.execute(
@@ -58,6 +69,41 @@ async def set_rollback_status(
         sa.update(Execution).where(col(Execution.id).in_(executions)).values(rollback_status=status)
     )
     await session.execute(sa.update(Stage).where(col(Stage.id).in_(stages)).values(rollback_status=status))
+
+
+async def _close_rollback(
+    session: AsyncSession, execution_id: str, original: str, plan: Plan, outcome: RollbackStatus
+) -> None:
+    """Say of the rollback and of what it undid how that ended.
+
+    A success is one also for the stages that an earlier, unfinished try had undone and this one left out.
+    """
+    done = {stage.id: stage.original_stage_id for stage in plan.stages}
+    if outcome is RollbackStatus.SUCCESS:
+        done |= await _undone_before(session, original)
+    stages = [stage_id for pair in done.items() for stage_id in pair if stage_id]
+    await set_rollback_status(session, [execution_id], stages, outcome)
+    standing = await session.execute(
+        sa.select(col(Stage.rollback_status)).where(col(Stage.execution_id) == original).distinct()
+    )
+    overall = most_telling(standing.scalars())
+    await session.execute(
+        sa.update(Execution).where(col(Execution.id) == original).values(rollback_status=overall)
+    )
+
+
+async def _undone_before(session: AsyncSession, original: str) -> dict[str, str | None]:
+    """The stages of ended tries that undid a stage of the execution, with that stage."""
+    rows = await session.execute(
+        sa.select(col(Stage.id), col(Stage.original_stage_id))
+        .join(Execution, col(Execution.id) == col(Stage.execution_id))
+        .where(
+            col(Execution.original_execution_id) == original,
+            col(Execution.status).in_(FINISHED_EXECUTIONS),
+            col(Stage.status).in_(UNDO_CLAIMED),
+        )
+    )
+    return {row.id: row.original_stage_id for row in rows}
 
 
 async def _finish_stages(session: AsyncSession, execution_id: str, *, unexpected: bool) -> tuple[StageStatus, ...]:

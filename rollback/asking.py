@@ -21,6 +21,10 @@ _NAMED = 3
 
 async def platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason, ...]:
     """The reasons that only the stage's platform knows."""
+    return await runtime.shared.answer(("reasons", stage.id), lambda: _platform_reasons(runtime, stage))
+
+
+async def _platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason, ...]:
     try:
         records = _records(runtime, stage)
         async with asyncio.timeout(_ANSWER_SECONDS):
@@ -34,6 +38,10 @@ async def platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason,
 
 async def changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...] | None:
     """What rolling back the stage would change now; None where the platform could not be asked."""
+    return await runtime.shared.answer(("changes", stage.id), lambda: _changes_of(runtime, stage))
+
+
+async def _changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...] | None:
     try:
         records = _records(runtime, stage)
         if records.snapshot is None:

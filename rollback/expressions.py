@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pipelines.expressions import Scope, tree_unresolved
+from pipelines.expressions import ExpressionError, Scope, evaluate_condition, tree_unresolved
 from pipelines.plan import PlannedStep, steps_in
 from pipelines.resolving import recording_scope
 from pipelines.roots import Words
@@ -15,7 +15,7 @@ _OWN_STEPS = re.compile(r"^(?:execution\.)?(?:steps|rollbackSteps)\.([^.]+)|\.ro
 
 
 def unresolved(stage: StageFacts, words: Words) -> Iterator[tuple[PlannedStep, str]]:
-    """Each rollback step with each path it reads that has no recorded value.
+    """Each rollback step that will run with each path it reads that has no recorded value.
 
     What the rollback's own steps will give is not known yet, and not missing either.
     """
@@ -23,12 +23,24 @@ def unresolved(stage: StageFacts, words: Words) -> Iterator[tuple[PlannedStep, s
     own = {step.identifier for step in steps}
     scope = rollback_scope(words)
     for step in steps:
+        if not all(holds(condition, words) for condition in step.conditions):
+            continue
         texts = [step.spec, *(f"<+{condition}>" for condition in step.conditions)]
         paths = {path for text in texts for path in tree_unresolved(text, scope)}
         for path in sorted(paths):
             found = _OWN_STEPS.search(path)
             if found is None or (found.group(1) or found.group(2)) not in own:
                 yield step, path
+
+
+def holds(condition: str | None, words: Words) -> bool:
+    """Whether a condition holds with what is recorded; one that reads what is yet to come counts as held."""
+    if condition is None:
+        return True
+    try:
+        return evaluate_condition(condition, rollback_scope(words))
+    except ExpressionError:
+        return True
 
 
 def rollback_scope(words: Words) -> Scope:

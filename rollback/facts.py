@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from db.statuses import ExecutionKind, ExecutionStatus, StageStatus
+from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus
+from pipelines.documents.service import Service
 from pipelines.plan import PlannedStage
+from pipelines.resolving import ResolvedStage
 from pipelines.roots import Words
 from providers.values import Artifact, DeploymentType
 
@@ -21,6 +23,7 @@ class ExecutionMark:
     sequence_id: int
     pipeline: str
     status: ExecutionStatus
+    rollback_status: RollbackStatus
 
     def __str__(self) -> str:
         return f"{self.kind.lower()} #{self.sequence_id} of pipeline {self.pipeline}"
@@ -63,6 +66,14 @@ class StageFacts:
     @property
     def deployment_type(self) -> DeploymentType | None:
         return self.planned.deployment_type
+
+    @property
+    def type_word(self) -> str:
+        """The deployment type as the service's YAML spelt it, which may be one that nothing here knows."""
+        definitions = ResolvedStage.model_validate(self.resolved).definitions
+        if definitions is None:
+            return str(self.deployment_type)
+        return Service.model_validate(definitions.service).deployment_type
 
     @property
     def ran(self) -> bool:

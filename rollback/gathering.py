@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import col
 
+from db.statuses import FINISHED_STAGES, UNDO_CLAIMED
 from db.tables import Execution, ExecutionTarget, Instance, Pipeline, Stage, Target
 from pipelines.accepting import busy_targets
 from pipelines.plan import Plan
@@ -18,6 +19,8 @@ from providers.values import Artifact
 from rollback.errors import ScopeNotFound
 from rollback.facts import DeploymentFacts, ExecutionMark, StageFacts, Undo
 from rollback.values import Scope
+
+UNDO_FAILED = FINISHED_STAGES - set(UNDO_CLAIMED)
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,11 @@ async def _resolve(reader: Reader, scopes: Sequence[Scope]) -> list[Resolved]:
     """Each scope's execution and stages, whatever it was named by."""
     named = {stage_id for scope in scopes for stage_id in scope.stage_ids or ()}
     by_instance = await _stages_of_instances(reader, {s.instance_id for s in scopes if s.instance_id})
-    by_stage = await _executions_of_stages(reader, named | set(by_instance.values()))
+    by_stage = await _places_of_stages(reader, named | set(by_instance.values()))
     return [_resolved(scope, by_instance, by_stage) for scope in scopes]
 
 
-def _resolved(scope: Scope, by_instance: Mapping[str, str], by_stage: Mapping[str, str]) -> Resolved:
+def _resolved(scope: Scope, by_instance: Mapping[str, str], by_stage: Mapping[str, tuple[str, str]]) -> Resolved:
     if scope.execution_id is not None:
         return Resolved(scope.execution_id)
     stage_ids = scope.stage_ids or ()
@@ -70,10 +73,11 @@ def _resolved(scope: Scope, by_instance: Mapping[str, str], by_stage: Mapping[st
         if scope.instance_id not in by_instance:
             raise ScopeNotFound("There is no such instance, or no execution of Unship put it there.")
         stage_ids = (by_instance[scope.instance_id],)
-    executions = {by_stage.get(stage_id) for stage_id in stage_ids}
-    if len(executions) != 1 or None in executions:
+    found = [by_stage[stage_id] for stage_id in stage_ids if stage_id in by_stage]
+    executions = {execution_id for execution_id, _ in found}
+    if len(found) != len(stage_ids) or len(executions) != 1:
         raise ScopeNotFound("The stages must exist and belong to one execution.")
-    return Resolved(next(one for one in executions if one), frozenset(stage_ids))
+    return Resolved(executions.pop(), frozenset(stage_id for _, stage_id in found))
 
 
 async def _stages_of_instances(reader: Reader, ids: Iterable[str]) -> dict[str, str]:
@@ -86,12 +90,32 @@ async def _stages_of_instances(reader: Reader, ids: Iterable[str]) -> dict[str, 
     return {row.id: row.stage_id for row in rows if row.stage_id}
 
 
-async def _executions_of_stages(reader: Reader, ids: Iterable[str]) -> dict[str, str]:
+async def _places_of_stages(reader: Reader, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Of each stage, the execution and stage to judge.
+
+    A stage of a rollback that did not get done stands for the stage it was to undo: what it left can be tried
+    again from where one looks at it, an instance for example.
+    """
     wanted = list(ids)
     if not wanted:
         return {}
-    rows = await reader.execute(sa.select(col(Stage.id), col(Stage.execution_id)).where(col(Stage.id).in_(wanted)))
-    return {row.id: row.execution_id for row in rows}
+    rows = await reader.execute(
+        sa.select(
+            col(Stage.id),
+            col(Stage.execution_id),
+            col(Stage.status),
+            col(Stage.original_stage_id),
+            col(Execution.original_execution_id),
+        )
+        .join(Execution, col(Execution.id) == col(Stage.execution_id))
+        .where(col(Stage.id).in_(wanted))
+    )
+    return {
+        row.id: (row.original_execution_id, row.original_stage_id)
+        if row.original_stage_id is not None and row.status in UNDO_FAILED
+        else (row.execution_id, row.id)
+        for row in rows
+    }
 
 
 _MARK_COLUMNS = (
@@ -99,12 +123,13 @@ _MARK_COLUMNS = (
     col(Execution.kind),
     col(Execution.sequence_id),
     col(Execution.status),
+    col(Execution.rollback_status),
     sa.label("pipeline", col(Pipeline.identifier)),
 )
 
 
 def _mark(row: Any) -> ExecutionMark:
-    return ExecutionMark(row.id, row.kind, row.sequence_id, row.pipeline, row.status)
+    return ExecutionMark(row.id, row.kind, row.sequence_id, row.pipeline, row.status, row.rollback_status)
 
 
 async def _executions(reader: Reader, ids: Iterable[str]) -> dict[str, Any]:

@@ -8,13 +8,12 @@ import json
 
 from db.columns import new_id
 from db.statuses import ExecutionKind
-from pipelines.expressions import ExpressionError, evaluate_condition
 from pipelines.plan import Node, Plan, PlannedParallel, PlannedSequence, PlannedStage, PlannedStep, steps_in
 from pipelines.runtime import Runtime
 from providers.values import Change
 from rollback.asking import changes_of
 from rollback.eligibility import asked, recorded, to_undo, verdict
-from rollback.expressions import rollback_scope
+from rollback.expressions import holds
 from rollback.facts import DeploymentFacts, StageFacts
 from rollback.rules import undone_before
 from rollback.values import PlannedStageView, PlannedStepView, Reason, RollbackPlanView, Scope
@@ -137,23 +136,14 @@ def _stage_skipped(facts: DeploymentFacts, stage: StageFacts) -> str | None:
     before = undone_before(stage)
     if before is not None:
         return f"It was undone already by {before.rollback}; nothing is undone twice."
-    return None if _holds(facts, stage, stage.planned.condition) else _CONDITION
+    return None if holds(stage.planned.condition, facts.words.get(stage.id, {})) else _CONDITION
 
 
 def _step_view(
     facts: DeploymentFacts, stage: StageFacts, step: PlannedStep, stage_skipped: str | None
 ) -> PlannedStepView:
     skipped = stage_skipped
-    if skipped is None and not all(_holds(facts, stage, condition) for condition in step.conditions):
+    words = facts.words.get(stage.id, {})
+    if skipped is None and not all(holds(condition, words) for condition in step.conditions):
         skipped = _CONDITION
     return PlannedStepView(step.identifier, step.name, step.type, skipped is None, skipped)
-
-
-def _holds(facts: DeploymentFacts, stage: StageFacts, condition: str | None) -> bool:
-    """Whether a condition holds with what is recorded; one that reads what is yet to come counts as held."""
-    if condition is None:
-        return True
-    try:
-        return evaluate_condition(condition, rollback_scope(facts.words.get(stage.id, {})))
-    except ExpressionError:
-        return True

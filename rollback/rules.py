@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus
+from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus, RollbackStatus
 from pipelines.plan import steps_in
 from providers.values import DeploymentType
-from rollback.expressions import unresolved
+from rollback.expressions import holds, unresolved
 from rollback.facts import DeploymentFacts, StageFacts, Undo
 from rollback.values import Reason, ReasonCode
 
@@ -71,10 +71,14 @@ def not_successful(facts: DeploymentFacts, _circumstances: Circumstances) -> Ite
 def not_latest(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
     for stage in facts.stages:
         if stage.newer is not None:
+            undone = stage.newer.rollback_status is RollbackStatus.SUCCESS
             yield Reason(
                 ReasonCode.NOT_LATEST_DEPLOYMENT,
-                f'Stage "{stage.planned.name}": {stage.newer} deployed to the same target later.',
-                f"Roll back execution {stage.newer.execution_id} instead.",
+                f'Stage "{stage.planned.name}": {stage.newer} deployed to the same target later'
+                f"{', and was rolled back' if undone else ''}.",
+                "Run the pipeline with the version you want."
+                if undone
+                else f"Roll back execution {stage.newer.execution_id} instead.",
                 stage_id=stage.id,
             )
 
@@ -84,18 +88,20 @@ def type_unsupported(facts: DeploymentFacts, circumstances: Circumstances) -> It
         if stage.deployment_type not in circumstances.supported:
             yield Reason(
                 ReasonCode.DEPLOYMENT_TYPE_UNSUPPORTED,
-                f'Stage "{stage.planned.name}": no platform here rolls back the type {stage.deployment_type}.',
+                f'Stage "{stage.planned.name}": no platform here rolls back the type {stage.type_word}.',
                 "Undo it with the platform's own tools.",
                 stage_id=stage.id,
             )
 
 
 def no_rollback_steps(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
-    if not facts.stages and facts.mark.kind is ExecutionKind.DEPLOYMENT:
+    if facts.mark.kind is not ExecutionKind.DEPLOYMENT:
+        return
+    if facts.mark.status is ExecutionStatus.SUCCEEDED and not any(stage.ran for stage in facts.stages):
         yield Reason(
             ReasonCode.NO_ROLLBACK_STEPS,
-            "The execution has no stage that deploys something.",
-            "Roll back an execution that deployed something.",
+            "No stage of it deployed anything, so there is nothing to undo.",
+            "Roll back an execution, or stages, that deployed something.",
         )
     for stage in facts.stages:
         if stage.ran and not any(steps_in(stage.planned.rollback_steps)):
@@ -108,8 +114,12 @@ def no_rollback_steps(facts: DeploymentFacts, _circumstances: Circumstances) -> 
 
 
 def already_rolled_back(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    """A stage that an unfinished rollback had undone is left out of the next try; alone it is nothing to try."""
+    nothing_left = all(undone_before(stage) is not None for stage in facts.stages if stage.ran)
     for stage in facts.stages:
         undo = next((undo for undo in stage.undos if undo_counts(undo)), None)
+        if undo is None and nothing_left:
+            undo = undone_before(stage)
         if undo is not None:
             yield Reason(
                 ReasonCode.ALREADY_ROLLED_BACK,
@@ -132,6 +142,8 @@ def rollback_in_progress(facts: DeploymentFacts, _circumstances: Circumstances) 
 
 
 def no_previous_deployment(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
+    if facts.mark.kind is not ExecutionKind.DEPLOYMENT:
+        return
     for stage in facts.stages:
         supported = stage.deployment_type in circumstances.supported
         if stage.ran and supported and not (stage.snapshot or {}).get("existed", False):
@@ -162,7 +174,7 @@ def too_old(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Re
     if age > circumstances.max_age:
         yield Reason(
             ReasonCode.TOO_OLD,
-            f"The deployment ended {age.days} days ago, more than {circumstances.max_age / timedelta(days=1):g}.",
+            f"The deployment ended {_days(age)} days ago; the limit is {_days(circumstances.max_age)}.",
             "Run the pipeline with the version you want, or have UNSHIP_ROLLBACK_MAX_AGE_DAYS raised.",
         )
 
@@ -170,7 +182,7 @@ def too_old(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Re
 def expression_unresolved(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
     for stage in facts.stages:
         words = facts.words.get(stage.id)
-        if words is None or not stage.ran:
+        if words is None or not stage.ran or undone_before(stage) or not holds(stage.planned.condition, words):
             continue
         for step, path in unresolved(stage, words):
             yield Reason(
@@ -179,6 +191,10 @@ def expression_unresolved(facts: DeploymentFacts, _circumstances: Circumstances)
                 "Correct the rollbackSteps for the next deployment, and narrow this rollback to the other stages.",
                 stage_id=stage.id,
             )
+
+
+def _days(length: timedelta) -> str:
+    return f"{length / timedelta(days=1):.3g}"
 
 
 def undo_counts(undo: Undo) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from db.columns import new_id
 from db.statuses import ExecutionKind, RollbackStatus
@@ -89,7 +91,7 @@ async def _accept(session: AsyncSession, facts: DeploymentFacts, request: Rollba
             "originalExecution": original_run(facts),
         },
         original_execution_id=facts.mark.execution_id,
-        attempt=1 + len({undo.rollback.execution_id for stage in facts.stages for undo in stage.undos}),
+        attempt=await _attempt(session, facts),
     )
     placed = tuple(_placed(stage, planned) for stage, planned in pairs)
     targets = frozenset(planned.target_id for _, planned in pairs if planned.target_id)
@@ -99,6 +101,12 @@ async def _accept(session: AsyncSession, facts: DeploymentFacts, request: Rollba
     )
     await remember(session, _keyed(request), execution_id)
     return execution_id
+
+
+async def _attempt(session: AsyncSession, facts: DeploymentFacts) -> int:
+    """The number of this try to undo the execution, whichever stages the earlier ones were about."""
+    earlier = sa.select(sa.func.count()).where(col(Execution.original_execution_id) == facts.mark.execution_id)
+    return 1 + (await session.execute(earlier)).scalar_one()
 
 
 def _placed(stage: StageFacts, planned: PlannedStage) -> Placed:

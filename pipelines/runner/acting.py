@@ -65,7 +65,7 @@ async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: str)
         outcome = StepOutcome(
             error=FailureKind.TIMEOUT,
             message=f'Step "{step.name}" did not finish in time: its timeout is {step.timeout:g} s'
-            + (f", its stage's {stage.timeout:g} s." if stage.timeout else "."),
+            + (f", that of its stage {stage.timeout:g} s." if stage.timeout else "."),
         )
     except Exception as error:
         if work.durable.is_interruption(error):

@@ -17,18 +17,27 @@ _NEVER = "9999-12-31T00:00:00.000000+00:00"
 _RECOVERY_GRACE = 30.0
 
 
-def deadline_after(seconds: float) -> str:
-    """The moment that many seconds from now."""
-    return _text(now() + timedelta(seconds=seconds))
-
-
 def seconds_until(deadline: str, timeout: float) -> float:
-    """What is left of a step's `timeout`; after an outage that ate it, still long enough for one look."""
+    """What is left until the deadline of a try; where an outage ate all of it, still enough for one look."""
     left = (datetime.fromisoformat(deadline) - now()).total_seconds()
-    return max(left, min(timeout, _RECOVERY_GRACE))
+    return left if left > 0 else min(timeout, _RECOVERY_GRACE)
 
 
-async def outer_deadline(session: AsyncSession, work: Work, stage: PlannedStage) -> str:
+async def deadline_of_try(
+    session: AsyncSession, work: Work, stage: PlannedStage, seconds: float, *, undoing: bool
+) -> str | None:
+    """Until when a try that may last `seconds` may go on; None where the stage's or pipeline's time is over.
+
+    The time that a deployment used up is not taken from the steps that roll it back.
+    """
+    at = now()
+    deadline = _text(at + timedelta(seconds=seconds))
+    if work.is_rollback or not undoing:
+        deadline = min(deadline, await _outer_deadline(session, work, stage))
+    return deadline if deadline > _text(at) else None
+
+
+async def _outer_deadline(session: AsyncSession, work: Work, stage: PlannedStage) -> str:
     """The earlier of the stage's and the pipeline's deadline."""
     row = (
         await session.execute(

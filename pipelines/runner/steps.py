@@ -11,20 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.statuses import StepStatus
 from pipelines import journal
 from pipelines.abort import request_abort
-from pipelines.documents.failure import ActionType
+from pipelines.documents.failure import ActionType, FailureKind
 from pipelines.durable import Branch
 from pipelines.expressions import ExpressionError, evaluate_condition
 from pipelines.plan import Node, PlannedParallel, PlannedStage, PlannedStep, node_at
 from pipelines.resolving import recording_scope
 from pipelines.runner.acting import act
-from pipelines.runner.deadlines import deadline_after, outer_deadline
+from pipelines.runner.deadlines import deadline_of_try, seconds_until
 from pipelines.runner.results import Decision, End, Result, StepOutcome, decide, runs, worst
 from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import stage_scope_words
-from pipelines.steps import WAIT, wait_seconds
+from pipelines.steps import WAIT, StepFailed, wait_seconds
 from providers.values import Progress
 
 _PAUSE_SLICE = 2.0
+# A wait cut by less than this was not cut, only begun a moment later.
+_EARLY = 0.5
 
 Path = tuple[int, ...]
 
@@ -85,12 +87,11 @@ class StepRunner:
         if "end" in begun:
             return Result.model_validate(begun)
         tries = 0
-        deadline: str = begun["deadline"]
         while True:
             tries += 1
-            outcome = await self._try(step, deadline)
+            outcome = await self._try(step, begun)
             if outcome is None:
-                return await self._end_aborted(step)
+                return await self._end_aborted(step, None)
             if outcome.error is None:
                 return await self._end(step, outcome, Decision(action=ActionType.MARK_AS_SUCCESS))
             decision = decide(step.strategies, outcome.error, tries)
@@ -98,8 +99,8 @@ class StepRunner:
                 return await self._end(step, outcome, decision)
             message = f"Try {tries} failed: {outcome.message} Next try in {decision.wait:g} s."
             if not await self._pause(step, decision.wait, message):
-                return await self._end(step, outcome, Decision(action=ActionType.MARK_AS_FAILURE))
-            deadline = min(deadline_after(step.timeout), begun["outer"])
+                return await self._end_aborted(step, outcome.message)
+            begun = await self._allowed(step)
 
     async def _begin(self, session: AsyncSession, step: PlannedStep, *, failed: bool) -> dict[str, Any]:
         """Start the step, or say why not. A step that does not get its turn stays PENDING until the stage ends."""
@@ -122,23 +123,51 @@ class StepRunner:
                 await self._move(session, step, StepStatus.SKIPPED, "Its condition does not hold.")
                 return Result(end=End.SKIPPED).as_json()
         await self._move(session, step, StepStatus.RUNNING)
-        outer = await outer_deadline(session, self.work, self.stage)
-        return {"deadline": min(deadline_after(step.timeout), outer), "outer": outer}
+        return await self._allow(session, step)
 
-    async def _try(self, step: PlannedStep, deadline: str) -> StepOutcome | None:
-        """One try; None where an abort cut a wait short."""
+    async def _allow(self, session: AsyncSession, step: PlannedStep) -> dict[str, Any]:
+        """How long the next try may last: its `deadline`, and for a Wait also `wait` and `room` in seconds.
+
+        `error` where there can be none. Recorded, so that a repetition decides the same.
+        """
+        wait: float | None = None
         if step.type == WAIT:
-            seconds = wait_seconds(step.spec)
-            waited = await self._pause(step, seconds, f"Waiting {seconds:g} s.")
-            return StepOutcome() if waited else None
+            words = await stage_scope_words(session, self.work.execution_id, self.stage.id)
+            try:
+                wait = wait_seconds(step.spec, recording_scope(words))
+            except StepFailed as failure:
+                return {"error": failure.kind, "message": failure.message}
+        seconds = step.timeout if wait is None else wait
+        deadline = await deadline_of_try(session, self.work, self.stage, seconds, undoing=self.undoing)
+        if deadline is None:
+            return {"error": FailureKind.TIMEOUT, "message": "The time of its stage or pipeline was over before."}
+        return {"deadline": deadline, "wait": wait, "room": seconds_until(deadline, seconds)}
+
+    async def _allowed(self, step: PlannedStep) -> dict[str, Any]:
+        return await self.work.transaction(f"try {step.identifier}", lambda session: self._allow(session, step))
+
+    async def _try(self, step: PlannedStep, allowed: dict[str, Any]) -> StepOutcome | None:
+        """One try; None where an abort cut a wait short."""
+        if "error" in allowed:
+            return StepOutcome.model_validate(allowed)
+        if step.type == WAIT:
+            return await self._wait(step, allowed["wait"], allowed["room"])
+        deadline = allowed["deadline"]
         outcome = await self.work.durable.step(
             f"act {step.identifier}", lambda: act(self.work, self.stage, step, deadline)
         )
         return StepOutcome.model_validate(outcome)
 
-    async def _end_aborted(self, step: PlannedStep) -> Result:
+    async def _wait(self, step: PlannedStep, wait: float, room: float) -> StepOutcome | None:
+        if not await self._pause(step, min(wait, room), f"Waiting {wait:g} s."):
+            return None
+        if wait - room < _EARLY:
+            return StepOutcome()
+        return StepOutcome(error=FailureKind.TIMEOUT, message=f"The stage's time was over before {wait:g} s were.")
+
+    async def _end_aborted(self, step: PlannedStep, reason: str | None) -> Result:
         await self.work.transaction(
-            f"abort {step.identifier}", lambda session: self._move(session, step, StepStatus.ABORTED)
+            f"abort {step.identifier}", lambda session: self._move(session, step, StepStatus.ABORTED, reason)
         )
         return Result(end=End.ABORTED)
 
@@ -192,4 +221,5 @@ def _ending(outcome: StepOutcome, decision: Decision) -> tuple[StepStatus, Resul
         return StepStatus.IGNORED_FAILURE, Result(end=End.IGNORED, reason=outcome.message)
     if decision.action is ActionType.MARK_AS_SUCCESS:
         return StepStatus.SUCCEEDED, Result(end=End.DONE, reason=outcome.message)
-    return StepStatus.FAILED, Result(end=End.FAILED, reason=outcome.message, action=decision.action)
+    end = End.ABORTED if decision.action is ActionType.ABORT else End.FAILED
+    return StepStatus.FAILED, Result(end=end, reason=outcome.message, action=decision.action)
