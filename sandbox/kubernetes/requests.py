@@ -81,7 +81,8 @@ class Call:
         if force and not for_apply:
             raise self._invalid("force", "Forbidden: may not be specified for non-apply patch")
         name = manager or self.user_agent.split("/", 1)[0] or "unknown"
-        return WriteOptions(name, self.target.subresource, self.dry_run, force)
+        strict = self.query.get("fieldValidation") == "Strict"
+        return WriteOptions(name, self.target.subresource, self.dry_run, force, strict)
 
     def delete_options(self) -> DeleteOptions:
         """How to delete: from the body, else from the query. Raises ApiError 400 or 422."""

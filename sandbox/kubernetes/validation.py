@@ -14,6 +14,7 @@ from sandbox.kubernetes.selectors import selects
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+PERCENTAGE = re.compile(r"[0-9]+%")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
 POD_OWNERS = frozenset({"deployments.apps", "replicasets.apps", "statefulsets.apps", "daemonsets.apps"})
@@ -50,6 +51,7 @@ def _spec(kind: Kind, value: Object) -> Iterator[Cause]:
     if kind.id in POD_OWNERS:
         yield from _selector(spec)
         yield from _containers(submap(spec, "template", "spec"), "spec.template.spec")
+        yield from _portions(spec)
         if isinstance(spec.get("replicas"), int) and spec["replicas"] < 0:
             yield Cause(
                 "FieldValueInvalid",
@@ -79,6 +81,14 @@ def _selector(spec: Object) -> Iterator[Cause]:
     elif not selects(selector, labels):
         message = f"Invalid value: {labels}: `selector` does not match template `labels`"
         yield Cause("FieldValueInvalid", message, "spec.template.metadata.labels")
+
+
+def _portions(spec: Object) -> Iterator[Cause]:
+    for strategy in ("strategy", "updateStrategy"):
+        for name, value in submap(spec, strategy, "rollingUpdate").items():
+            if isinstance(value, str) and PERCENTAGE.fullmatch(value) is None:
+                text = f'Invalid value: "{value}": a valid percent string must be a numeric string followed by %'
+                yield Cause("FieldValueInvalid", text, f"spec.{strategy}.rollingUpdate.{name}")
 
 
 def _containers(spec: Object, path: str) -> Iterator[Cause]:

@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from sandbox.core.wire import Object, clone, submap, timestamp
-from sandbox.kubernetes.apply import APPLY, UPDATE, Manager, Owners, applied, managed, owners_of, updated
+from sandbox.kubernetes.apply import APPLY, UPDATE, Manager, Owners, applied, managed, updated
 from sandbox.kubernetes.cluster import Cluster, key_of
 from sandbox.kubernetes.defaults import apply_defaults, tidy
 from sandbox.kubernetes.errors import ApiError, Cause, already_exists, forbidden, invalid, modified, not_found
@@ -15,7 +15,7 @@ from sandbox.kubernetes.fields import fields_of
 from sandbox.kubernetes.kinds import DEPLOYMENT, NAMESPACE, POD, Kind
 from sandbox.kubernetes.lastapplied import allowed_conflicts, refreshed
 from sandbox.kubernetes.names import random_suffix
-from sandbox.kubernetes.typechecks import mistyped, refuse_mistyped
+from sandbox.kubernetes.schema import Finding, mistyped, pruned, unknown
 from sandbox.kubernetes.validation import validate
 
 KEPT_METADATA = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
@@ -29,6 +29,8 @@ class WriteOptions:
     subresource: str = ""
     dry_run: bool = False
     force: bool = False
+    strict: bool = False
+    """Refuse unknown fields, which are dropped otherwise."""
 
 
 class Writer:
@@ -39,7 +41,7 @@ class Writer:
 
     def create(self, kind: Kind, namespace: str, value: Object, options: WriteOptions) -> Object:
         """A new object. Raises ApiError 400, 403, 404, 409 or 422."""
-        refuse_mistyped(kind, value)
+        value = _decoded(kind, value, options)
         fresh = self._prepared(kind, namespace, value)
         if fresh["metadata"].get("resourceVersion"):
             raise ApiError(400, "resourceVersion should not be set on objects to be created")
@@ -48,7 +50,7 @@ class Writer:
 
     def replace(self, kind: Kind, namespace: str, old: Object, value: Object, options: WriteOptions) -> Object:
         """`value` in the place of `old`; an unchanged object is not written. Raises ApiError 400, 409 or 422."""
-        refuse_mistyped(kind, value)
+        value = _decoded(kind, value, options)
         name = old["metadata"]["name"]
         _check_identity(kind, namespace, name, value)
         _check_preconditions(kind, old, value)
@@ -60,12 +62,7 @@ class Writer:
     def apply(self, kind: Kind, namespace: str, name: str, configuration: Object, options: WriteOptions) -> Object:
         """Server-side apply; creates what is not there. Raises ApiError 400, 404, 409, 422 or 500."""
         _check_identity(kind, namespace, name, configuration)
-        wrong = mistyped(kind, configuration)
-        if wrong is not None:
-            text = (
-                f"failed to create typed patch object ({namespace}/{name}; {kind.api_version}, Kind={kind.kind}): "
-            )
-            raise ApiError(500, f"{text}{wrong[0]}: expected {wrong[1]}", reason="")
+        _check_typed(kind, f"{namespace}/{name}", configuration)
         if submap(configuration, "metadata").get("managedFields"):
             raise ApiError(400, "metadata.managedFields must be nil")
         manager = Manager(options.manager, APPLY, kind.api_version, options.subresource)
@@ -226,6 +223,23 @@ def _with_managed(old: Object, value: Object) -> Object:
     return {**old, "metadata": {**old["metadata"], "managedFields": entries}}
 
 
-def field_owners(value: Object) -> dict[str, str]:
-    """Manager names to operations, for assertions."""
-    return {manager.name: manager.operation for manager in owners_of(value)}
+def _decoded(kind: Kind, value: Object, options: WriteOptions) -> Object:
+    wrong = mistyped(kind, value)
+    head = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+    if wrong is not None:
+        where = f"Go struct field {kind.kind}{wrong.path}: expected {wrong.expected}"
+        raise ApiError(400, f"{head}: json: cannot unmarshal into {where}")
+    strange = unknown(kind, value)
+    if strange and options.strict:
+        listed = ", ".join(f'unknown field "{path.removeprefix(".")}"' for path in strange)
+        raise ApiError(400, f"{head}: strict decoding error: {listed}")
+    return pruned(kind, value) if strange else value
+
+
+def _check_typed(kind: Kind, target: str, configuration: Object) -> None:
+    strange = [Finding(path, "") for path in unknown(kind, configuration)]
+    wrong = mistyped(kind, configuration) or (strange[0] if strange else None)
+    if wrong is not None:
+        problem = f"expected {wrong.expected}" if wrong.expected else "field not declared in schema"
+        head = f"failed to create typed patch object ({target}; {kind.api_version}, Kind={kind.kind})"
+        raise ApiError(500, f"{head}: {wrong.path}: {problem}", reason="")

@@ -6,6 +6,7 @@ import pytest
 
 from sandbox.core.wire import Object
 from tests.sandbox.cluster import Namespace, config_map, deployment, with_image
+from tests.sandbox.generate_schema import TARGET, generate
 
 
 def test_create_fills_in_what_a_server_fills_in(namespace: Namespace) -> None:
@@ -132,6 +133,21 @@ def test_wrong_json_type_is_a_bad_request(namespace: Namespace, kind: str, body:
     refused = namespace.post(kind, body)
     assert (refused.status_code, refused.json()["reason"]) == (400, "BadRequest")
     assert "cannot unmarshal" in refused.json()["message"]
+
+
+def test_unknown_fields_are_dropped_or_refused(namespace: Namespace) -> None:
+    body = deployment(replica=7)
+    strict = namespace.post("Deployment", body, fieldValidation="Strict")
+    assert strict.status_code == 400
+    assert strict.json()["message"].endswith('strict decoding error: unknown field "spec.replica"')
+    assert "replica" not in namespace.post("Deployment", body).json()["spec"]
+    applied = namespace.apply("Deployment", "web", body)
+    assert (applied.status_code, applied.json()["reason"]) == (500, "")
+    assert applied.json()["message"].endswith(".spec.replica: field not declared in schema")
+
+
+def test_schema_is_the_published_one() -> None:
+    assert TARGET.read_text() == generate(), "run: python -m tests.sandbox.generate_schema"
 
 
 def test_selector_of_a_deployment_is_immutable(namespace: Namespace) -> None:

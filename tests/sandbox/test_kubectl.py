@@ -180,4 +180,6 @@ def test_refusals_reach_the_user(kubectl: Tool, namespace: Namespace) -> None:
     mismatch = manifest("nginx:v1").replace("matchLabels: {app: web}", "matchLabels: {app: other}")
     told = kubectl.run("apply", "-f", "-", stdin=mismatch, fails=True)
     assert "`selector` does not match template `labels`" in told
+    typo = manifest("nginx:v1").replace("replicas: 3", "replica: 3")
+    assert 'unknown field "spec.replica"' in kubectl.run("apply", "-f", "-", stdin=typo, fails=True)
     assert "(AlreadyExists)" in kubectl.run("create", "namespace", namespace.name, fails=True)
