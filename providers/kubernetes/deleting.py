@@ -44,7 +44,7 @@ async def delete(site: Site, spec: DeleteSpec, attempt: Attempt) -> Outcome:
     try:
         existing = [ref for ref in names if ref in live.bodies]
         await delete_all(site, existing, live, attempt.before_effect)
-        await until_gone(site, names, attempt)
+        await until_gone(site, names, live, attempt)
     except ProviderError:
         await history.fail(record, attempt.before_effect)
         raise

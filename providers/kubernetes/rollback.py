@@ -104,7 +104,7 @@ async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) 
         # Only now, when what replaces them is up.
         rest = [ref for ref in gone if ref not in scalers]
         await delete_all(site, rest, live, attempt.before_effect)
-        await until_gone(site, rest, attempt)
+        await until_gone(site, rest, live, attempt)
     except ProviderError:
         await history.fail(record, attempt.before_effect)
         raise

@@ -13,9 +13,9 @@ from typing import Any
 
 from providers.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderTimedOut
 from providers.interface import Attempt
-from providers.kubernetes.cluster import Cluster
+from providers.kubernetes.cluster import Cluster, each
 from providers.kubernetes.discovery import POD
-from providers.kubernetes.live import Site
+from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import Ref
 from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.workloads import Standing, selector, standing, waiting_reasons
@@ -167,14 +167,22 @@ async def _all(waits: Iterable[Coroutine[Any, Any, None]], beside: Coroutine[Any
         await asyncio.gather(*tasks, helper, return_exceptions=True)
 
 
-async def until_gone(site: Site, refs: Iterable[Ref], attempt: Attempt) -> None:
-    """Until none of the objects exists any more; ProviderTimedOut when the step's time is over."""
-    left = list(refs)
+async def until_gone(site: Site, refs: Iterable[Ref], live: Live, attempt: Attempt) -> None:
+    """Until none of the objects that `live` has exists any more; another one of the same name is not waited for.
+
+    ProviderTimedOut when the step's time is over.
+    """
+
+    async def is_there(ref: Ref) -> bool:
+        body = await site.cluster.get(ref)
+        return body is not None and text(body, "metadata", "uid") == text(live.bodies[ref], "metadata", "uid")
+
+    left: list[Ref] = [ref for ref in refs if ref in live.bodies]
     while left:
-        found = [ref for ref in left if await site.cluster.get(ref) is not None]
-        if not found:
+        there = await each(left, is_there)
+        left = [ref for ref, found in zip(left, there, strict=True) if found]
+        if not left:
             return
-        left = found
         names = ", ".join(str(ref) for ref in left[:3])
         if attempt.seconds_left < TIME_TO_TELL_SECONDS:
             raise ProviderTimedOut(f"Still being deleted when the step's time was over: {names}.")

@@ -10,6 +10,7 @@ import pytest
 from providers.errors import ProviderNotFound, ProviderRefused
 from providers.kubernetes.history import KEPT_RELEASES
 from providers.values import Effect
+from tests.providers.attempts import TestAttempt
 from tests.providers.kubernetes.stories import Story, kubectl, shop, tell
 from tests.providers.platforms import NAMESPACE, RELEASE, KubernetesPlatform
 from tests.providers.tools import call, kubectl_patch
@@ -101,6 +102,45 @@ def test_an_object_of_another_release_is_not_deleted(cluster: KubernetesPlatform
         )
         await story.roll_back(snapshot)
         assert "extra" in names(cluster, "ConfigMap")
+
+    tell(cluster, story)
+
+
+def test_an_object_that_was_replaced_meanwhile_is_not_deleted(cluster: KubernetesPlatform) -> None:
+    path = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+    more = "\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {a: b}\n"
+
+    class Replacing(TestAttempt):
+        async def before_effect(self) -> None:
+            await super().before_effect()
+            if self.effects < 4:
+                return
+            found = cluster.world.get("ConfigMap", NAMESPACE, "extra")
+            if found is not None and found["data"] == {"a": "b"}:
+                call(cluster.world, "DELETE", f"{path}/extra")
+                metadata = {"name": "extra", "labels": found["metadata"]["labels"]}
+                call(cluster.world, "POST", path, {"metadata": metadata, "data": {"a": "another"}})
+
+    async def story(story: Story) -> None:
+        await story.deploy(shop("v1"))
+        snapshot = await story.capture(shop("v2") + more)
+        await story.deploy(shop("v2") + more)
+        await story.roll_back(snapshot, Replacing("replacing"))
+        found = cluster.world.get("ConfigMap", NAMESPACE, "extra")
+        assert found is not None
+        assert found["data"] == {"a": "another"}
+
+    tell(cluster, story)
+
+
+def test_a_step_that_has_ended_is_not_done_again(cluster: KubernetesPlatform) -> None:
+    async def story(story: Story) -> None:
+        attempt = story.attempt("once")
+        first = await story.deploy(shop("v1"), attempt)
+        kubectl_patch(cluster.world, f"{DEPLOYMENTS}/web", {"spec": {"replicas": 1}})
+        again = await story.deploy(shop("v1"), story.attempt("once"))
+        assert again == first
+        assert len(cluster.running()) == 1, "what somebody did since is not undone by a repetition"
 
     tell(cluster, story)
 
