@@ -65,7 +65,7 @@ class Query:
     ) -> Connection[Service]:
         spec = services_spec(filter, order_by)
         found = await page(info.context.loaders, spec, asked(first, after, last, before))
-        return Connection(page=found, make=Service.of)
+        return Connection(page=found, make=Service.of, relations=Service.relations)
 
     @strawberry.field(description="One service; null where there is none.")
     async def service(self, info: Ctx, identifier: Identifier) -> Service | None:
@@ -84,7 +84,7 @@ class Query:
     ) -> Connection[Environment]:
         spec = environments_spec(filter)
         found = await page(info.context.loaders, spec, asked(first, after, last, before))
-        return Connection(page=found, make=Environment.of)
+        return Connection(page=found, make=Environment.of, relations=Environment.relations)
 
     @strawberry.field(description="One environment; null where there is none.")
     async def environment(self, info: Ctx, identifier: Identifier) -> Environment | None:
@@ -96,14 +96,14 @@ class Query:
         self, info: Ctx, first: OptionalFirst = strawberry.UNSET, after: After = strawberry.UNSET
     ) -> Connection[EnvironmentGroup]:
         found = await page(info.context.loaders, EnvironmentGroups(), asked(first, after), default=MOST)
-        return Connection(page=found, make=EnvironmentGroup.of)
+        return Connection(page=found, make=EnvironmentGroup.of, relations=EnvironmentGroup.relations)
 
     @strawberry.field(description="The pipelines, by name.")
     async def pipelines(
         self, info: Ctx, first: OptionalFirst = strawberry.UNSET, after: After = strawberry.UNSET
     ) -> Connection[Pipeline]:
         found = await page(info.context.loaders, Pipelines(), asked(first, after), default=MOST)
-        return Connection(page=found, make=Pipeline.of)
+        return Connection(page=found, make=Pipeline.of, relations=Pipeline.relations)
 
     @strawberry.field(description="One pipeline; null where there is none.")
     async def pipeline(self, info: Ctx, identifier: Identifier) -> Pipeline | None:
@@ -122,7 +122,7 @@ class Query:
     ) -> Connection[Instance]:
         spec = instances_spec(filter)
         found = await page(info.context.loaders, spec, asked(first, after, last, before))
-        return Connection(page=found, make=Instance.of)
+        return Connection(page=found, make=Instance.of, relations=Instance.relations)
 
     @strawberry.field(description="One instance, also one that no longer lives; null where there is none.")
     async def instance(self, info: Ctx, id: NodeId) -> Instance | None:  # noqa: A002 - the contract's name
@@ -142,7 +142,7 @@ class Query:
     ) -> Connection[Execution]:
         spec = executions_spec(filter)
         found = await page(info.context.loaders, spec, asked(first, after, last, before))
-        return Connection(page=found, make=Execution.of)
+        return Connection(page=found, make=Execution.of, relations=Execution.relations)
 
     @strawberry.field(description="One execution; null where there is none.")
     async def execution(self, info: Ctx, id: NodeId) -> Execution | None:  # noqa: A002 - the contract's name

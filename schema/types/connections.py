@@ -6,7 +6,9 @@ from typing import Annotated, Any, Generic, TypeVar
 import strawberry
 
 from resolvers.paging import Asked, Page
+from schema.context import Ctx
 from schema.inputs import given
+from schema.warming import Relations, warm
 
 NodeT = TypeVar("NodeT")
 
@@ -63,13 +65,16 @@ class Edge(Generic[NodeT]):
 class Connection(Generic[NodeT]):
     page: strawberry.Private[Page[Any]]
     make: strawberry.Private[Callable[[Any], Any]]
+    relations: strawberry.Private[Relations]
 
     @strawberry.field(description="The rows of the page, each with its cursor.")
-    def edges(self) -> list[Edge[NodeT]]:
+    async def edges(self, info: Ctx) -> list[Edge[NodeT]]:
+        await warm(info, self.relations, self.page.rows, below="node")
         return [Edge(cursor=self.page.cursor(row), node=self.make(row)) for row in self.page.rows]
 
     @strawberry.field(description="The rows of the page.")
-    def nodes(self) -> list[NodeT]:
+    async def nodes(self, info: Ctx) -> list[NodeT]:
+        await warm(info, self.relations, self.page.rows)
         return [self.make(row) for row in self.page.rows]
 
     @strawberry.field(description="Where the page stands in the list.")

@@ -1,5 +1,8 @@
 """Environments, their groups and infrastructures."""
 
+from operator import attrgetter
+from typing import ClassVar
+
 import strawberry
 from strawberry.scalars import JSON
 
@@ -16,6 +19,7 @@ from db.queries.instances import InstancesOf
 from db.queries.places import places_of_environments
 from db.statuses import EnvironmentType
 from providers.values import DeploymentType
+from resolvers.loading import Relation
 from resolvers.paging import page
 from schema.context import Ctx
 from schema.ids import global_id
@@ -25,10 +29,16 @@ from schema.types import place as places
 from schema.types.connections import After, Connection, OnlyFirst, asked
 from schema.types.lazies import AnEnvironmentGroup, AnInfrastructure, AnInstance, APlace
 from schema.types.node import Node
+from schema.warming import Relations, warm
 
 
 @strawberry.type(description="Where services run.")
 class Environment(Node):
+    relations: ClassVar[Relations] = {
+        "groups": Relation(groups_of_environments, attrgetter("id")),
+        "infrastructures": Relation(infrastructures_of_environments, attrgetter("id")),
+        "services": Relation(places_of_environments, attrgetter("id")),
+    }
     row: strawberry.Private[EnvironmentRow]
     identifier: str = strawberry.field(description="Its name in YAML; unique.")
     name: str = strawberry.field(description="What to show.")
@@ -47,16 +57,19 @@ class Environment(Node):
     @strawberry.field(description="The groups it is in, by name.")
     async def groups(self, info: Ctx) -> list[AnEnvironmentGroup]:
         rows = await info.context.loaders.load(groups_of_environments, self.row.id)
+        await warm(info, EnvironmentGroup.relations, rows)
         return [EnvironmentGroup.of(row) for row in rows]
 
     @strawberry.field(description="The concrete places in it, by name.")
     async def infrastructures(self, info: Ctx) -> list[AnInfrastructure]:
         rows = await info.context.loaders.load(infrastructures_of_environments, self.row.id)
+        await warm(info, Infrastructure.relations, rows)
         return [Infrastructure.of(row) for row in rows]
 
     @strawberry.field(description="What runs in it, the newest deployment first.")
     async def services(self, info: Ctx) -> list[APlace]:
         rows = await info.context.loaders.load(places_of_environments, self.row.id)
+        await warm(info, places.ServiceEnvironment.relations, rows)
         return [places.ServiceEnvironment.of(row) for row in rows]
 
     @strawberry.field(description="The instances that live in it, in the order in which they were first seen.")
@@ -69,11 +82,14 @@ class Environment(Node):
     ) -> Connection[AnInstance]:
         spec = instances_spec(filter, InstancesOf.ENVIRONMENT)
         found = await page(info.context.loaders, spec, asked(first, after), (self.row.id,))
-        return Connection(page=found, make=instances.Instance.of)
+        return Connection(page=found, make=instances.Instance.of, relations=instances.Instance.relations)
 
 
 @strawberry.type(description="Environments that belong together.")
 class EnvironmentGroup(Node):
+    relations: ClassVar[Relations] = {
+        "environments": Relation(environments_of_groups, attrgetter("id")),
+    }
     row: strawberry.Private[GroupRow]
     identifier: str = strawberry.field(description="Its name in YAML; unique.")
     name: str = strawberry.field(description="What to show.")
@@ -85,11 +101,15 @@ class EnvironmentGroup(Node):
     @strawberry.field(description="Its environments in the order of the YAML.")
     async def environments(self, info: Ctx) -> list[Environment]:
         rows = await info.context.loaders.load(environments_of_groups, self.row.id)
+        await warm(info, Environment.relations, rows)
         return [Environment.of(row) for row in rows]
 
 
 @strawberry.type(description="One concrete place in an environment: a namespace, a cluster, a group, a space.")
 class Infrastructure(Node):
+    relations: ClassVar[Relations] = {
+        "environment": Relation(environments_by_id, attrgetter("environment_id")),
+    }
     row: strawberry.Private[InfrastructureRow]
     identifier: str = strawberry.field(description="Its name in YAML; unique in its environment.")
     name: str = strawberry.field(description="What to show.")
@@ -108,6 +128,5 @@ class Infrastructure(Node):
         )
 
     @strawberry.field(description="The environment it is in.")
-    async def environment(self, info: Ctx) -> Environment:
-        row = await info.context.loaders.load_existing(environments_by_id, self.row.environment_id)
-        return Environment.of(row)
+    def environment(self, info: Ctx) -> Environment:
+        return info.context.loaders.one(self.relations["environment"], self.row, Environment.of)

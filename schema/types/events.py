@@ -1,31 +1,29 @@
 """The journal of an execution."""
 
 from datetime import datetime
+from operator import attrgetter
+from typing import ClassVar
 
 import strawberry
 
 from db.queries.events import EventRow
 from db.queries.stages import stages_by_id, steps_by_id
 from db.statuses import EventType, ExecutionStatus, StageStatus, StepStatus
+from resolvers.loading import Relation
 from schema.context import Ctx
 from schema.types.stage import Stage, Step
+from schema.warming import Relations
 
 
 @strawberry.interface(description="Something that happened in an execution.")
 class ExecutionEvent:
+    relations: ClassVar[Relations] = {
+        "stage": Relation(stages_by_id, attrgetter("stage_id")),
+        "step": Relation(steps_by_id, attrgetter("step_id")),
+    }
     row: strawberry.Private[EventRow]
     sequence: int = strawberry.field(description="Counts the events of one execution from 1, without gaps.")
     occurred_at: datetime = strawberry.field(description="When it happened.")
-
-
-async def _stage_of(event: ExecutionEvent, info: Ctx) -> Stage:
-    row = await info.context.loaders.load_existing(stages_by_id, event.row.stage_id or "")
-    return Stage.of(row)
-
-
-async def _step_of(event: ExecutionEvent, info: Ctx) -> Step:
-    row = await info.context.loaders.load_existing(steps_by_id, event.row.step_id or "")
-    return Step.of(row)
 
 
 @strawberry.type(description="The execution entered a status.")
@@ -40,8 +38,8 @@ class StageStatusChanged(ExecutionEvent):
     reason: str | None = strawberry.field(description="Why.")
 
     @strawberry.field(description="The stage, as it is now.")
-    async def stage(self, info: Ctx) -> Stage:
-        return await _stage_of(self, info)
+    def stage(self, info: Ctx) -> Stage:
+        return info.context.loaders.one(self.relations["stage"], self.row, Stage.of)
 
 
 @strawberry.type(description="A step entered a status.")
@@ -50,12 +48,12 @@ class StepStatusChanged(ExecutionEvent):
     reason: str | None = strawberry.field(description="Why.")
 
     @strawberry.field(description="The step's stage, as it is now.")
-    async def stage(self, info: Ctx) -> Stage:
-        return await _stage_of(self, info)
+    def stage(self, info: Ctx) -> Stage:
+        return info.context.loaders.one(self.relations["stage"], self.row, Stage.of)
 
     @strawberry.field(description="The step, as it is now.")
-    async def step(self, info: Ctx) -> Step:
-        return await _step_of(self, info)
+    def step(self, info: Ctx) -> Step:
+        return info.context.loaders.one(self.relations["step"], self.row, Step.of)
 
 
 @strawberry.type(description="What the platform reported while a step waited: 2 of 5 updated.")
@@ -65,12 +63,12 @@ class StepProgressed(ExecutionEvent):
     desired: int | None = strawberry.field(description="How many shall be there.")
 
     @strawberry.field(description="The step's stage, as it is now.")
-    async def stage(self, info: Ctx) -> Stage:
-        return await _stage_of(self, info)
+    def stage(self, info: Ctx) -> Stage:
+        return info.context.loaders.one(self.relations["stage"], self.row, Stage.of)
 
     @strawberry.field(description="The step, as it is now.")
-    async def step(self, info: Ctx) -> Step:
-        return await _step_of(self, info)
+    def step(self, info: Ctx) -> Step:
+        return info.context.loaders.one(self.relations["step"], self.row, Step.of)
 
 
 def event_of(row: EventRow) -> ExecutionEvent:

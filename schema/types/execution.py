@@ -1,6 +1,8 @@
 """Executions."""
 
 from datetime import datetime
+from operator import attrgetter
+from typing import ClassVar
 
 import strawberry
 
@@ -9,6 +11,7 @@ from db.queries.executions import ExecutionRow, executions_by_id, rollbacks_of_e
 from db.queries.pipelines import pipelines_by_id
 from db.queries.stages import stages_of_executions
 from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus
+from resolvers.loading import Relation
 from resolvers.paging import page
 from resolvers.rollbacks import eligibilities
 from rollback.values import Scope
@@ -21,10 +24,18 @@ from schema.types.events import ExecutionEvent, event_of
 from schema.types.lazies import AnEligibility, APipeline
 from schema.types.node import Node
 from schema.types.stage import Stage
+from schema.warming import Relations, warm
 
 
 @strawberry.type(description="One run of a pipeline, forward or back.")
 class Execution(Node):
+    relations: ClassVar[Relations] = {
+        "pipeline": Relation(pipelines_by_id, attrgetter("pipeline_id")),
+        "yaml": Relation(yaml_of_executions, attrgetter("id")),
+        "stages": Relation(stages_of_executions, attrgetter("id")),
+        "original_execution": Relation(executions_by_id, attrgetter("original_execution_id")),
+        "rollbacks": Relation(rollbacks_of_executions, attrgetter("id")),
+    }
     row: strawberry.Private[ExecutionRow]
     kind: ExecutionKind = strawberry.field(description="Which way it goes.")
     sequence_id: int = strawberry.field(description="Counts the executions of one pipeline.")
@@ -55,29 +66,27 @@ class Execution(Node):
         )
 
     @strawberry.field(description="The pipeline it runs.")
-    async def pipeline(self, info: Ctx) -> APipeline:
-        row = await info.context.loaders.load_existing(pipelines_by_id, self.row.pipeline_id)
-        return pipelines.Pipeline.of(row)
+    def pipeline(self, info: Ctx) -> APipeline:
+        return info.context.loaders.one(self.relations["pipeline"], self.row, pipelines.Pipeline.of)
 
     @strawberry.field(description="The YAML it runs with, frozen when it was accepted.")
-    async def yaml(self, info: Ctx) -> str:
-        return await info.context.loaders.load(yaml_of_executions, self.row.id)
+    def yaml(self, info: Ctx) -> str:
+        return info.context.loaders.mapped(self.relations["yaml"], self.row, str)
 
     @strawberry.field(description="Its stages in the order in which it runs them.")
     async def stages(self, info: Ctx) -> list[Stage]:
         rows = await info.context.loaders.load(stages_of_executions, self.row.id)
+        await warm(info, Stage.relations, rows)
         return [Stage.of(row) for row in rows]
 
     @strawberry.field(description="Of a rollback: the execution it undoes.")
-    async def original_execution(self, info: Ctx) -> "Execution | None":
-        if self.row.original_execution_id is None:
-            return None
-        row = await info.context.loaders.load(executions_by_id, self.row.original_execution_id)
-        return None if row is None else Execution.of(row)
+    def original_execution(self, info: Ctx) -> "Execution | None":
+        return info.context.loaders.optional(self.relations["original_execution"], self.row, Execution.of)
 
     @strawberry.field(description="Of a deployment: every attempt to undo it, the newest last.")
     async def rollbacks(self, info: Ctx) -> list["Execution"]:
         rows = await info.context.loaders.load(rollbacks_of_executions, self.row.id)
+        await warm(info, self.relations, rows)
         return [Execution.of(row) for row in rows]
 
     @strawberry.field(description="Whether all its deployment stages can be rolled back.")
@@ -90,4 +99,4 @@ class Execution(Node):
         self, info: Ctx, first: OnlyFirst = strawberry.UNSET, after: After = strawberry.UNSET
     ) -> Connection[ExecutionEvent]:
         found = await page(info.context.loaders, Events(), asked(first, after), (self.row.id,))
-        return Connection(page=found, make=event_of)
+        return Connection(page=found, make=event_of, relations=ExecutionEvent.relations)

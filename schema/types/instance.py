@@ -1,15 +1,18 @@
 """Live instances."""
 
 from datetime import datetime
+from operator import attrgetter
+from typing import ClassVar
 
 import strawberry
 
 from db.queries.environments import environments_by_id, infrastructures_by_id
 from db.queries.executions import executions_by_id
-from db.queries.instances import InstanceRow, details_of_instances, rollback_statuses_of_stages
+from db.queries.instances import DetailsRow, InstanceRow, details_of_instances, rollback_statuses_of_stages
 from db.queries.services import services_by_id
 from db.statuses import RollbackStatus
 from providers.values import InstanceHealth
+from resolvers.loading import Relation
 from resolvers.rollbacks import eligibility_of_instance
 from schema.context import Ctx
 from schema.ids import global_id
@@ -21,10 +24,23 @@ from schema.types.artifact import Artifact
 from schema.types.details import InstanceDetails, details_of
 from schema.types.lazies import AnEligibility, AnEnvironment, AnExecution, AnInfrastructure, AService
 from schema.types.node import Node
+from schema.warming import Relations
+
+
+def _details_of_row(row: DetailsRow) -> InstanceDetails:
+    return details_of(row.deployment_type, row.details)
 
 
 @strawberry.type(description="One live copy of a service, as its platform last listed it.")
 class Instance(Node):
+    relations: ClassVar[Relations] = {
+        "service": Relation(services_by_id, attrgetter("service_id")),
+        "environment": Relation(environments_by_id, attrgetter("environment_id")),
+        "infrastructure": Relation(infrastructures_by_id, attrgetter("infrastructure_id")),
+        "execution": Relation(executions_by_id, attrgetter("execution_id")),
+        "rollback_status": Relation(rollback_statuses_of_stages, attrgetter("stage_id")),
+        "details": Relation(details_of_instances, attrgetter("id")),
+    }
     row: strawberry.Private[InstanceRow]
     key: str = strawberry.field(
         description="The platform's own identity of it: a pod, a task, a machine, an app's index."
@@ -53,38 +69,31 @@ class Instance(Node):
         )
 
     @strawberry.field(description="What it is a copy of.")
-    async def service(self, info: Ctx) -> AService:
-        row = await info.context.loaders.load_existing(services_by_id, self.row.service_id)
-        return services.Service.of(row)
+    def service(self, info: Ctx) -> AService:
+        return info.context.loaders.one(self.relations["service"], self.row, services.Service.of)
 
     @strawberry.field(description="The environment it lives in.")
-    async def environment(self, info: Ctx) -> AnEnvironment:
-        row = await info.context.loaders.load_existing(environments_by_id, self.row.environment_id)
-        return environments.Environment.of(row)
+    def environment(self, info: Ctx) -> AnEnvironment:
+        return info.context.loaders.one(self.relations["environment"], self.row, environments.Environment.of)
 
     @strawberry.field(description="The concrete place it lives on.")
-    async def infrastructure(self, info: Ctx) -> AnInfrastructure:
-        row = await info.context.loaders.load_existing(infrastructures_by_id, self.row.infrastructure_id)
-        return environments.Infrastructure.of(row)
+    def infrastructure(self, info: Ctx) -> AnInfrastructure:
+        return info.context.loaders.one(self.relations["infrastructure"], self.row, environments.Infrastructure.of)
 
     @strawberry.field(description="The execution, deployment or rollback, that put it into its present state.")
-    async def execution(self, info: Ctx) -> AnExecution | None:
-        if self.row.execution_id is None:
-            return None
-        row = await info.context.loaders.load(executions_by_id, self.row.execution_id)
-        return None if row is None else executions.Execution.of(row)
+    def execution(self, info: Ctx) -> AnExecution | None:
+        return info.context.loaders.optional(self.relations["execution"], self.row, executions.Execution.of)
 
     @strawberry.field(description="How far the rollback of what it runs is.")
-    async def rollback_status(self, info: Ctx) -> RollbackStatus:
+    def rollback_status(self, info: Ctx) -> RollbackStatus:
         if self.row.stage_id is None:
             return RollbackStatus.UNAVAILABLE
-        return await info.context.loaders.load(rollback_statuses_of_stages, self.row.stage_id)
+        return info.context.loaders.mapped(self.relations["rollback_status"], self.row, RollbackStatus)
 
     @strawberry.field(description="Whether the stage that deployed what it runs can be rolled back.")
     async def rollback_eligibility(self, info: Ctx) -> AnEligibility:
         return rollback.RollbackEligibility.of(await eligibility_of_instance(info.context.loaders, self.row))
 
     @strawberry.field(description="What only its kind of platform tells of it.")
-    async def details(self, info: Ctx) -> InstanceDetails:
-        row = await info.context.loaders.load_existing(details_of_instances, self.row.id)
-        return details_of(row.deployment_type, row.details)
+    def details(self, info: Ctx) -> InstanceDetails:
+        return info.context.loaders.one(self.relations["details"], self.row, _details_of_row)

@@ -1,12 +1,16 @@
 """A service in an environment: a row of the dashboard."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
+from typing import ClassVar
 
 import strawberry
 
 from db.queries.environments import environments_by_id
-from db.queries.instances import InstancesOf, artifacts_by_place
+from db.queries.instances import ArtifactCountRow, InstancesOf, artifacts_by_place
 from db.queries.places import (
+    CurrentStageRow,
     PlaceRow,
     counts_by_place,
     current_stages_by_place,
@@ -15,6 +19,7 @@ from db.queries.places import (
 )
 from db.queries.services import services_by_id
 from db.statuses import RollbackStatus
+from resolvers.loading import Relation
 from resolvers.paging import page
 from resolvers.rollbacks import eligibilities, most_telling, scope_of_place
 from schema.context import Ctx
@@ -27,10 +32,28 @@ from schema.types import service as services
 from schema.types.artifact import ArtifactCount
 from schema.types.connections import After, Connection, OnlyFirst, asked
 from schema.types.lazies import AnEligibility, AnEnvironment, AnExecution, AnInfrastructure, AnInstance, AService
+from schema.warming import Relations, warm
+
+
+def _artifact_counts(rows: Sequence[ArtifactCountRow]) -> list[ArtifactCount]:
+    return [ArtifactCount.of(row) for row in rows]
+
+
+def _shown_status(stages: Sequence[CurrentStageRow]) -> RollbackStatus:
+    return most_telling(stage.rollback_status for stage in stages)
 
 
 @strawberry.type(description="A service as it stands in one environment.")
 class ServiceEnvironment:
+    relations: ClassVar[Relations] = {
+        "service": Relation(services_by_id, attrgetter("service_id")),
+        "environment": Relation(environments_by_id, attrgetter("environment_id")),
+        "instance_count": Relation(counts_by_place, attrgetter("service_id", "environment_id")),
+        "artifacts": Relation(artifacts_by_place, attrgetter("service_id", "environment_id")),
+        "last_execution": Relation(last_executions_by_place, attrgetter("service_id", "environment_id")),
+        "rollback_status": Relation(current_stages_by_place, attrgetter("service_id", "environment_id")),
+        "infrastructures": Relation(infrastructures_by_place, attrgetter("service_id", "environment_id")),
+    }
     row: strawberry.Private[PlaceRow]
     place: strawberry.Private[tuple[str, str]]
     last_deployed_at: datetime | None = strawberry.field(
@@ -42,40 +65,36 @@ class ServiceEnvironment:
         return cls(row=row, place=(row.service_id, row.environment_id), last_deployed_at=row.last_deployed_at)
 
     @strawberry.field(description="The service.")
-    async def service(self, info: Ctx) -> AService:
-        row = await info.context.loaders.load_existing(services_by_id, self.row.service_id)
-        return services.Service.of(row)
+    def service(self, info: Ctx) -> AService:
+        return info.context.loaders.one(self.relations["service"], self.row, services.Service.of)
 
     @strawberry.field(description="The environment.")
-    async def environment(self, info: Ctx) -> AnEnvironment:
-        row = await info.context.loaders.load_existing(environments_by_id, self.row.environment_id)
-        return environments.Environment.of(row)
+    def environment(self, info: Ctx) -> AnEnvironment:
+        return info.context.loaders.one(self.relations["environment"], self.row, environments.Environment.of)
 
     @strawberry.field(description="How many instances of it live here now.")
-    async def instance_count(self, info: Ctx) -> int:
-        return await info.context.loaders.load(counts_by_place, self.place)
+    def instance_count(self, info: Ctx) -> int:
+        return info.context.loaders.mapped(self.relations["instance_count"], self.row, int)
 
     @strawberry.field(description="What these instances run, the most frequent first.")
-    async def artifacts(self, info: Ctx) -> list[ArtifactCount]:
-        rows = await info.context.loaders.load(artifacts_by_place, self.place)
-        return [ArtifactCount.of(row) for row in rows]
+    def artifacts(self, info: Ctx) -> list[ArtifactCount]:
+        return info.context.loaders.mapped(self.relations["artifacts"], self.row, _artifact_counts)
 
     @strawberry.field(description="The latest execution with a stage for it here, whatever its kind and end.")
-    async def last_execution(self, info: Ctx) -> AnExecution | None:
-        row = await info.context.loaders.load(last_executions_by_place, self.place)
-        return None if row is None else executions.Execution.of(row)
+    def last_execution(self, info: Ctx) -> AnExecution | None:
+        return info.context.loaders.optional(self.relations["last_execution"], self.row, executions.Execution.of)
 
     @strawberry.field(
         description="Of what runs here now. Where its infrastructures differ: the first of STARTED, FAILURE, "
         "SUCCESS, NOT_STARTED, UNAVAILABLE that any of them has."
     )
-    async def rollback_status(self, info: Ctx) -> RollbackStatus:
-        stages = await info.context.loaders.load(current_stages_by_place, self.place)
-        return most_telling([stage.rollback_status for stage in stages])
+    def rollback_status(self, info: Ctx) -> RollbackStatus:
+        return info.context.loaders.mapped(self.relations["rollback_status"], self.row, _shown_status)
 
     @strawberry.field(description="The infrastructures that it was deployed to here, by name.")
     async def infrastructures(self, info: Ctx) -> list[AnInfrastructure]:
         rows = await info.context.loaders.load(infrastructures_by_place, self.place)
+        await warm(info, environments.Infrastructure.relations, rows)
         return [environments.Infrastructure.of(row) for row in rows]
 
     @strawberry.field(description="Its live instances here in the order in which they were first seen.")
@@ -84,7 +103,7 @@ class ServiceEnvironment:
     ) -> Connection[AnInstance]:
         spec = instances_spec(None, InstancesOf.PLACE)
         found = await page(info.context.loaders, spec, asked(first, after), self.place)
-        return Connection(page=found, make=instances.Instance.of)
+        return Connection(page=found, make=instances.Instance.of, relations=instances.Instance.relations)
 
     @strawberry.field(
         description="Whether the latest successful deployment here can be rolled back; null before the first."

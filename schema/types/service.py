@@ -1,5 +1,8 @@
 """Services."""
 
+from operator import attrgetter
+from typing import ClassVar
+
 import strawberry
 from strawberry.scalars import JSON
 
@@ -8,6 +11,7 @@ from db.queries.instances import InstancesOf, counts_by_service
 from db.queries.places import places_of_services
 from db.queries.services import ServiceRow
 from providers.values import DeploymentType
+from resolvers.loading import Relation
 from resolvers.paging import page
 from schema.context import Ctx
 from schema.ids import global_id
@@ -18,10 +22,15 @@ from schema.types import place as places
 from schema.types.connections import After, Connection, OnlyFirst, asked
 from schema.types.lazies import AnExecution, AnInstance, APlace
 from schema.types.node import Node
+from schema.warming import Relations, warm
 
 
 @strawberry.type(description="A deployable thing with one deployment type.")
 class Service(Node):
+    relations: ClassVar[Relations] = {
+        "environments": Relation(places_of_services, attrgetter("id")),
+        "instance_count": Relation(counts_by_service, attrgetter("id")),
+    }
     row: strawberry.Private[ServiceRow]
     identifier: str = strawberry.field(description="Its name in YAML; unique.")
     name: str = strawberry.field(description="What to show.")
@@ -44,11 +53,12 @@ class Service(Node):
     @strawberry.field(description="One entry per environment it runs in, the newest deployment first.")
     async def environments(self, info: Ctx) -> list[APlace]:
         rows = await info.context.loaders.load(places_of_services, self.row.id)
+        await warm(info, places.ServiceEnvironment.relations, rows)
         return [places.ServiceEnvironment.of(row) for row in rows]
 
     @strawberry.field(description="How many of its instances live now.")
-    async def instance_count(self, info: Ctx) -> int:
-        return await info.context.loaders.load(counts_by_service, self.row.id)
+    def instance_count(self, info: Ctx) -> int:
+        return info.context.loaders.mapped(self.relations["instance_count"], self.row, int)
 
     @strawberry.field(description="Its live instances in the order in which they were first seen.")
     async def instances(
@@ -60,7 +70,7 @@ class Service(Node):
     ) -> Connection[AnInstance]:
         spec = instances_spec(filter, InstancesOf.SERVICE)
         found = await page(info.context.loaders, spec, asked(first, after), (self.row.id,))
-        return Connection(page=found, make=instances.Instance.of)
+        return Connection(page=found, make=instances.Instance.of, relations=instances.Instance.relations)
 
     @strawberry.field(description="The executions with a stage for it, newest first.")
     async def executions(
@@ -72,4 +82,4 @@ class Service(Node):
     ) -> Connection[AnExecution]:
         spec = executions_spec(filter, ExecutionsOf.SERVICE)
         found = await page(info.context.loaders, spec, asked(first, after), (self.row.id,))
-        return Connection(page=found, make=executions.Execution.of)
+        return Connection(page=found, make=executions.Execution.of, relations=executions.Execution.relations)

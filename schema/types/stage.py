@@ -1,6 +1,8 @@
 """Stages and steps of an execution."""
 
 from datetime import datetime
+from operator import attrgetter
+from typing import ClassVar
 
 import strawberry
 from strawberry.scalars import JSON
@@ -9,6 +11,7 @@ from db.queries.environments import environments_by_id, infrastructures_by_id
 from db.queries.services import services_by_id
 from db.queries.stages import StageRow, StepRow, outputs_of_steps, stages_by_id, steps_of_stages
 from db.statuses import RollbackStatus, StageStatus, StepStatus
+from resolvers.loading import Relation
 from schema.context import Ctx
 from schema.ids import global_id
 from schema.types import environment as environments
@@ -16,10 +19,14 @@ from schema.types import service as services
 from schema.types.artifact import Artifact
 from schema.types.lazies import AnEnvironment, AnInfrastructure, AService
 from schema.types.node import Node
+from schema.warming import Relations, warm
 
 
 @strawberry.type(description="A step of a stage.")
 class Step(Node):
+    relations: ClassVar[Relations] = {
+        "outputs": Relation(outputs_of_steps, attrgetter("id")),
+    }
     row: strawberry.Private[StepRow]
     identifier: str = strawberry.field(description="Its name in YAML.")
     name: str = strawberry.field(description="What to show.")
@@ -44,12 +51,19 @@ class Step(Node):
         )
 
     @strawberry.field(description="An object of what it recorded, by name; later expressions read it.")
-    async def outputs(self, info: Ctx) -> JSON:
-        return JSON(await info.context.loaders.load(outputs_of_steps, self.row.id))
+    def outputs(self, info: Ctx) -> JSON:
+        return info.context.loaders.mapped(self.relations["outputs"], self.row, JSON)
 
 
 @strawberry.type(description="A stage of an execution: one service to one infrastructure, or plain steps.")
 class Stage(Node):
+    relations: ClassVar[Relations] = {
+        "service": Relation(services_by_id, attrgetter("service_id")),
+        "environment": Relation(environments_by_id, attrgetter("environment_id")),
+        "infrastructure": Relation(infrastructures_by_id, attrgetter("infrastructure_id")),
+        "steps": Relation(steps_of_stages, attrgetter("id")),
+        "original_stage": Relation(stages_by_id, attrgetter("original_stage_id")),
+    }
     row: strawberry.Private[StageRow]
     identifier: str = strawberry.field(description="Its name in YAML.")
     name: str = strawberry.field(description="What to show.")
@@ -80,34 +94,25 @@ class Stage(Node):
         )
 
     @strawberry.field(description="What it deploys, where it deploys something.")
-    async def service(self, info: Ctx) -> AService | None:
-        if self.row.service_id is None:
-            return None
-        row = await info.context.loaders.load(services_by_id, self.row.service_id)
-        return None if row is None else services.Service.of(row)
+    def service(self, info: Ctx) -> AService | None:
+        return info.context.loaders.optional(self.relations["service"], self.row, services.Service.of)
 
     @strawberry.field(description="The environment it deploys to.")
-    async def environment(self, info: Ctx) -> AnEnvironment | None:
-        if self.row.environment_id is None:
-            return None
-        row = await info.context.loaders.load(environments_by_id, self.row.environment_id)
-        return None if row is None else environments.Environment.of(row)
+    def environment(self, info: Ctx) -> AnEnvironment | None:
+        return info.context.loaders.optional(self.relations["environment"], self.row, environments.Environment.of)
 
     @strawberry.field(description="The concrete place it deploys to.")
-    async def infrastructure(self, info: Ctx) -> AnInfrastructure | None:
-        if self.row.infrastructure_id is None:
-            return None
-        row = await info.context.loaders.load(infrastructures_by_id, self.row.infrastructure_id)
-        return None if row is None else environments.Infrastructure.of(row)
+    def infrastructure(self, info: Ctx) -> AnInfrastructure | None:
+        return info.context.loaders.optional(
+            self.relations["infrastructure"], self.row, environments.Infrastructure.of
+        )
 
     @strawberry.field(description="Its steps in the order of the YAML.")
     async def steps(self, info: Ctx) -> list[Step]:
         rows = await info.context.loaders.load(steps_of_stages, self.row.id)
+        await warm(info, Step.relations, rows)
         return [Step.of(row) for row in rows]
 
     @strawberry.field(description="Of a rollback's stage: the stage it undoes.")
-    async def original_stage(self, info: Ctx) -> "Stage | None":
-        if self.row.original_stage_id is None:
-            return None
-        row = await info.context.loaders.load(stages_by_id, self.row.original_stage_id)
-        return None if row is None else Stage.of(row)
+    def original_stage(self, info: Ctx) -> "Stage | None":
+        return info.context.loaders.optional(self.relations["original_stage"], self.row, Stage.of)
