@@ -80,7 +80,7 @@ class Connectors:
 
 
 def resolve_reference(reference: str, directory: Path) -> str:
-    """The secret behind `env:NAME` or `file:PATH` (relative to `directory`); ConnectorsError where it is absent."""
+    """The secret behind `env:NAME` or `file:PATH` (relative to `directory`); ConnectorsError where absent."""
     kind, _, name = reference.partition(":")
     if kind == "env" and name in os.environ:
         return os.environ[name]
