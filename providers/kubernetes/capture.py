@@ -11,11 +11,12 @@ import asyncio
 
 from providers.kubernetes.applying import place_all
 from providers.kubernetes.cluster import each
-from providers.kubernetes.history import History, newest_real
+from providers.kubernetes.history import History
 from providers.kubernetes.inventory import Inventory, group_of, take
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.manifests import parse_all
 from providers.kubernetes.objects import NEVER_DELETED, Ref
+from providers.kubernetes.records import newest_real
 from providers.kubernetes.restoration import Way, fingerprint, way_back
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import KubernetesSnapshot, ObjectState

@@ -11,10 +11,11 @@ from providers.interface import Attempt
 from providers.kubernetes.applying import delete_all, ours_to_delete
 from providers.kubernetes.cluster import each
 from providers.kubernetes.deploying import outputs
-from providers.kubernetes.history import Content, History, Record, StoredObject, of_token
+from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import NEVER_DELETED, Ref
+from providers.kubernetes.records import Content, Record, StoredObject, of_token
 from providers.kubernetes.values import DeleteSpec, Operation, ResourceNames
 from providers.kubernetes.waiting import until_gone
 from providers.values import Effect, Outcome

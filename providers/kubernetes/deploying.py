@@ -22,7 +22,7 @@ from providers.kubernetes.applying import (
 )
 from providers.kubernetes.claiming import claim_abandoned
 from providers.kubernetes.diff import differences
-from providers.kubernetes.history import Content, History, Record, StoredObject, newest_real, of_token
+from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.manifests import parse, parse_all
 from providers.kubernetes.objects import (
@@ -34,6 +34,7 @@ from providers.kubernetes.objects import (
     stateless,
 )
 from providers.kubernetes.preparation import numbered, to_deploy, with_configuration
+from providers.kubernetes.records import Content, Record, StoredObject, newest_real, of_token
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import ApplySpec, Operation, RollingDeploySpec
 from providers.kubernetes.waiting import Watcher

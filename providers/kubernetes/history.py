@@ -8,109 +8,28 @@ what each of its objects said before, which is the way back; both stay in Secret
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import gzip
-import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cached_property
+from collections.abc import Iterable
 
-from pydantic import JsonValue
-
-from providers.errors import ProviderConflict, ProviderError, ProviderRefused
+from providers.errors import ProviderConflict, ProviderError
 from providers.kubernetes.client import Effect
 from providers.kubernetes.cluster import Cluster, by_selector, each
 from providers.kubernetes.discovery import SECRET
-from providers.kubernetes.objects import KubeObject, Ref, annotation, label
-from providers.kubernetes.tree import Tree, text
+from providers.kubernetes.objects import Ref
+from providers.kubernetes.records import (
+    HISTORY_LABEL,
+    STATUS_LABEL,
+    Content,
+    NewRecord,
+    Record,
+    Status,
+    of_token,
+    parse_record,
+)
+from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import Operation
-from providers.values import Artifact, Value
 
-RECORD_TYPE = "unship.dev/release.v1"
-HISTORY_LABEL = "unship.dev/history"
-NUMBER_LABEL = "unship.dev/number"
-STATUS_LABEL = "unship.dev/status"
-OPERATION_LABEL = "unship.dev/operation"
-STEP_ANNOTATION = "unship.dev/token"
-TIME_ANNOTATION = "unship.dev/time"
 # How many releases that were really deployed are kept; a way back needs the newest only.
 KEPT_RELEASES = 10
-# A Secret takes 1 MiB; base64 and metadata need their part of it.
-MOST_BYTES = 700_000
-_MOST_UNPACKED = 64 << 20
-
-
-class Status(StrEnum):
-    PENDING = "pending"
-    DEPLOYED = "deployed"
-    SUPERSEDED = "superseded"
-    FAILED = "failed"
-    ROLLED_BACK = "rolled-back"
-
-
-# What was really deployed at some time, as opposed to tried.
-REAL = frozenset({Status.DEPLOYED, Status.SUPERSEDED, Status.ROLLED_BACK})
-
-
-class StoredObject(Value):
-    """An object in a record; `body` is None where it did not exist."""
-
-    api_version: str
-    kind: str
-    name: str
-    namespace: str | None = None
-    body: dict[str, JsonValue] | None = None
-
-    @classmethod
-    def of(cls, ref: Ref, body: Tree | None) -> StoredObject:
-        return cls(api_version=ref.api_version, kind=ref.kind, name=ref.name, namespace=ref.namespace, body=body)
-
-    @property
-    def ref(self) -> Ref:
-        return Ref.of(self.api_version, self.kind, self.name, self.namespace)
-
-
-class Content(Value):
-    """What a record holds: what was applied, and what was there before.
-
-    `restored` is the release that a rollback went back to; `replicas` what a scale step decided on.
-    """
-
-    artifact: Artifact | None = None
-    applied: tuple[StoredObject, ...] = ()
-    before: tuple[StoredObject, ...] = ()
-    restored: int | None = None
-    replicas: int | None = None
-
-
-@dataclass(frozen=True)
-class Record:
-    """One release of the history. `uid` is its Secret's, `packed` its content as stored there."""
-
-    name: str
-    uid: str
-    number: int
-    status: Status
-    operation: Operation
-    token: str
-    packed: str = field(repr=False)
-
-    @property
-    def real(self) -> bool:
-        return self.status in REAL
-
-    @cached_property
-    def content(self) -> Content:
-        """What it holds; ProviderRefused if somebody changed it. Unpacked when first asked for: few are."""
-        try:
-            packed = base64.b64decode(self.packed, validate=True)
-            unpacked = zlib.decompressobj(wbits=31).decompress(packed, _MOST_UNPACKED)
-            return Content.model_validate_json(unpacked)
-        except (ValueError, binascii.Error, zlib.error) as error:
-            raise _unreadable(self.name) from error
 
 
 class History:
@@ -125,7 +44,7 @@ class History:
         """All records, oldest first."""
         selector = by_selector({HISTORY_LABEL: self._release})
         secrets = await self._cluster.list(SECRET, self._namespace, selector)
-        return tuple(sorted((_record(secret) for secret in secrets), key=lambda record: record.number))
+        return tuple(sorted((parse_record(secret) for secret in secrets), key=lambda record: record.number))
 
     async def begin(
         self,
@@ -141,9 +60,9 @@ class History:
             if own is not None:
                 return own
             number = records[-1].number + 1 if records else 1
-            body = self._secret(number, operation, token, content)
+            body = NewRecord(self._release, self._namespace, number, operation, token, content).secret()
             try:
-                return _record(await self._cluster.create(SECRET, self._namespace, body, effect))
+                return parse_record(await self._cluster.create(SECRET, self._namespace, body, effect))
             except ProviderConflict:
                 # Ours, whose answer was lost, or another writer's: the list tells.
                 records = await self.read()
@@ -199,63 +118,3 @@ class History:
 
     def _ref(self, record: Record) -> Ref:
         return Ref.of("v1", "Secret", record.name, self._namespace)
-
-    def _secret(self, number: int, operation: Operation, token: str, content: Content) -> Tree:
-        packed = gzip.compress(content.model_dump_json().encode(), mtime=0)
-        if len(packed) > MOST_BYTES:
-            raise ProviderRefused(
-                f'Release "{self._release}" and what it replaces have {len(packed)} bytes even when compressed, '
-                f"more than a Secret takes ({MOST_BYTES}): split the service."
-            )
-        labels: Mapping[str, str] = {
-            HISTORY_LABEL: self._release,
-            NUMBER_LABEL: str(number),
-            STATUS_LABEL: Status.PENDING.value,
-            OPERATION_LABEL: operation.value,
-        }
-        annotations = {STEP_ANNOTATION: token, TIME_ANNOTATION: datetime.now(UTC).isoformat(timespec="seconds")}
-        return {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "type": RECORD_TYPE,
-            "metadata": {
-                "name": f"unship.{self._release}.v{number}",
-                "namespace": self._namespace,
-                "labels": dict(labels),
-                "annotations": dict(annotations),
-            },
-            "data": {"release": base64.b64encode(packed).decode()},
-        }
-
-
-def of_token(records: Iterable[Record], token: str) -> Record | None:
-    return next((record for record in records if record.token == token), None)
-
-
-def newest_real(records: Iterable[Record]) -> Record | None:
-    """The newest release that was really deployed."""
-    return max((record for record in records if record.real), key=lambda record: record.number, default=None)
-
-
-def applied_objects(record: Record) -> tuple[KubeObject, ...]:
-    return tuple(KubeObject(item.ref, item.body) for item in record.content.applied if item.body is not None)
-
-
-def _record(secret: Tree) -> Record:
-    name = text(secret, "metadata", "name") or ""
-    try:
-        return Record(
-            name=name,
-            uid=text(secret, "metadata", "uid") or "",
-            number=int(label(secret, NUMBER_LABEL) or ""),
-            status=Status(label(secret, STATUS_LABEL) or ""),
-            operation=Operation(label(secret, OPERATION_LABEL) or ""),
-            token=annotation(secret, STEP_ANNOTATION) or "",
-            packed=text(secret, "data", "release") or "",
-        )
-    except ValueError as error:
-        raise _unreadable(name) from error
-
-
-def _unreadable(name: str) -> ProviderRefused:
-    return ProviderRefused(f"The release record Secret/{name} was changed by hand and cannot be read.")

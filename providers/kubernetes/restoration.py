@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from providers.errors import ProviderNotFound
-from providers.kubernetes.history import Record
 from providers.kubernetes.live import Live
 from providers.kubernetes.objects import KubeObject, Ref
+from providers.kubernetes.records import Record
 from providers.kubernetes.tree import Tree, digest, text
 from providers.kubernetes.values import KubernetesSnapshot, ObjectState
 

@@ -12,10 +12,11 @@ from providers.kubernetes.applying import apply_all, delete_all, ours_to_delete,
 from providers.kubernetes.claiming import claim_surplus
 from providers.kubernetes.deploying import outputs
 from providers.kubernetes.diff import differences
-from providers.kubernetes.history import Content, History, Record, StoredObject, of_token
+from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import KubeObject, Ref
 from providers.kubernetes.preparation import to_restore
+from providers.kubernetes.records import Content, Record, StoredObject, of_token
 from providers.kubernetes.restoration import Way, ref_of, way_back, without_gaps
 from providers.kubernetes.tree import Tree, drop, tree
 from providers.kubernetes.values import KubernetesSnapshot, Operation

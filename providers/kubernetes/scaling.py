@@ -7,10 +7,11 @@ import asyncio
 from providers.errors import ProviderError, ProviderNotFound, ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes.deploying import outputs
-from providers.kubernetes.history import Content, History, StoredObject, of_token
+from providers.kubernetes.history import History
 from providers.kubernetes.live import Site, read_live
 from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import Ref
+from providers.kubernetes.records import Content, StoredObject, of_token
 from providers.kubernetes.tree import Tree, number
 from providers.kubernetes.values import CountSelection, Operation, ScaleSpec
 from providers.kubernetes.waiting import Watcher

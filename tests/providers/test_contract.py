@@ -5,64 +5,18 @@ The oracle is the world itself: its state, and its own log of requests.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import pytest
 
 from providers.connectors import Connectors
-from providers.errors import ProviderError, ProviderRefused, ProviderTimedOut, ProviderUnreachable
+from providers.errors import ProviderError
 from providers.interface import Verb
 from providers.registry import Registry
-from providers.values import Effect, InstanceHealth, Outcome, Snapshot
-from sandbox.core.faults import Fault, FaultMode
+from providers.values import Effect, InstanceHealth
 from tests.providers.attempts import BrokenOffError, TestAttempt
 from tests.providers.platforms import PLATFORMS, Platform
-
-OLD, NEW = "stable-perl", "stable-bullseye-perl"
-USER_AGENT = "^unship/"
-
-
-@dataclass
-class Story:
-    """The verbs of a platform with the arguments that stay the same."""
-
-    platform: Platform
-
-    async def capture(self, version: str) -> Snapshot:
-        platform = self.platform
-        return await platform.provider.capture(platform.target, platform.release(version))
-
-    async def deploy(self, version: str, attempt: TestAttempt) -> Outcome:
-        platform = self.platform
-        return await platform.provider.deploy(
-            platform.target, platform.release(version), platform.deploy_step, attempt
-        )
-
-    async def roll_back(self, snapshot: Snapshot, attempt: TestAttempt) -> Outcome:
-        platform = self.platform
-        return await platform.provider.roll_back(platform.target, snapshot, platform.rollback_step, attempt)
-
-    async def deployed_twice(self) -> Snapshot:
-        """OLD, then NEW; the snapshot taken between them."""
-        await self.deploy(OLD, TestAttempt("first"))
-        snapshot = await self.capture(NEW)
-        await self.deploy(NEW, TestAttempt("second"))
-        return snapshot
-
-
-def tell(platform: Platform, story: Callable[[Story], Awaitable[None]]) -> None:
-    """Run a story in an event loop of its own, and give the connections back."""
-
-    async def run() -> None:
-        try:
-            await story(Story(platform))
-        finally:
-            await platform.provider.close()
-
-    asyncio.run(run())
+from tests.providers.stories import NEW, OLD, Story, tell
 
 
 def test_every_platform_of_the_registry_keeps_this_contract() -> None:
@@ -324,115 +278,3 @@ def test_a_rollback_broken_off_anywhere_is_finished_by_its_repetition(platform: 
 
 def _every_point() -> range:
     return range(1, 30)
-
-
-WRITES = "POST|PATCH|PUT|DELETE"
-
-
-def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> None:
-    async def story(story: Story) -> None:
-        await story.deploy(OLD, TestAttempt("first"))
-        before = platform.state()
-        for number in range(30):
-            snapshot = await story.capture(NEW)
-            fault = platform.world.faults.add(
-                Fault(FaultMode.LOST, method=WRITES, skip=number, user_agent=USER_AGENT)
-            )
-            await story.deploy(NEW, TestAttempt(f"deploy-{number}"))
-            assert set(platform.running()) == {NEW}
-            await story.roll_back(snapshot, TestAttempt(f"back-{number}"))
-            assert platform.state() == before
-            if fault.fired == 0:
-                assert number > 6, "the fault was injected at every point before"
-                return
-        pytest.fail("there was no end of requests that change something")
-
-    tell(platform, story)
-
-
-@pytest.mark.parametrize("mode", [FaultMode.RESET, FaultMode.GARBAGE, FaultMode.HALF_DONE])
-def test_answers_that_break_after_their_effects_do_no_harm(platform: Platform, mode: FaultMode) -> None:
-    async def story(story: Story) -> None:
-        await story.deploy(OLD, TestAttempt("first"))
-        before = platform.state()
-        snapshot = await story.capture(NEW)
-        fault = platform.world.faults.add(Fault(mode, method=WRITES, user_agent=USER_AGENT, times=3))
-        await story.deploy(NEW, TestAttempt("second"))
-        assert fault.fired == 3
-        assert set(platform.running()) == {NEW}
-        fault = platform.world.faults.add(Fault(mode, method=WRITES, user_agent=USER_AGENT, times=3))
-        await story.roll_back(snapshot, TestAttempt("third"))
-        assert fault.fired == 3
-        assert platform.state() == before
-
-    tell(platform, story)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(FaultMode.STATUS, status=503, times=2, user_agent=USER_AGENT),
-        Fault(FaultMode.STATUS, status=429, retry_after=1, times=1, user_agent=USER_AGENT),
-        Fault(FaultMode.DROP, times=3, user_agent=USER_AGENT),
-        Fault(FaultMode.GARBAGE, method="GET", times=2, user_agent=USER_AGENT),
-    ],
-    ids=lambda fault: f"{fault.mode}-{fault.status}",
-)
-def test_a_passing_fault_is_outlasted(platform: Platform, fault: Fault) -> None:
-    async def story(story: Story) -> None:
-        snapshot = await story.deployed_twice()
-        injected = platform.world.faults.add(fault)
-        await story.roll_back(snapshot, TestAttempt("third"))
-        assert injected.fired == fault.times
-        assert set(platform.running()) == {OLD}
-
-    tell(platform, story)
-
-
-def test_a_lasting_fault_ends_in_unreachable_after_at_most_five_retries(platform: Platform) -> None:
-    async def story(story: Story) -> None:
-        snapshot = await story.deployed_twice()
-        fault = platform.world.faults.add(Fault(FaultMode.STATUS, status=503, times=None, user_agent=USER_AGENT))
-        with pytest.raises(ProviderUnreachable):
-            await story.roll_back(snapshot, TestAttempt("third"))
-        assert 1 < max(Counter(fault.paths).values()) <= 6
-
-    tell(platform, story)
-
-
-def test_credentials_that_are_not_accepted_are_refused_and_not_repeated(platform: Platform) -> None:
-    async def story(story: Story) -> None:
-        snapshot = await story.deployed_twice()
-        platform.world.faults.add(Fault(FaultMode.EXPIRED, times=None, user_agent=USER_AGENT))
-        with pytest.raises(ProviderRefused) as refused:
-            await story.roll_back(snapshot, TestAttempt("third"))
-        assert "credentials" in refused.value.message
-        assert refused.value.said
-
-    tell(platform, story)
-
-
-def test_a_version_that_does_not_get_up_is_told_with_its_reason(platform: Platform) -> None:
-    async def story(story: Story) -> None:
-        await story.deploy(OLD, TestAttempt("first"))
-        before = platform.state()
-        snapshot = await story.capture(NEW)
-        platform.break_version(NEW)
-        with pytest.raises(ProviderTimedOut) as late:
-            await story.deploy(NEW, TestAttempt("second", seconds_left=1.0))
-        assert late.value.said
-        await story.roll_back(snapshot, TestAttempt("third"))
-        assert platform.state() == before
-
-    tell(platform, story)
-
-
-def test_a_world_that_is_gone_is_unreachable(platform: Platform) -> None:
-    async def story(story: Story) -> None:
-        snapshot = await story.deployed_twice()
-        platform.close()
-        for verb in (platform.provider.preview, platform.provider.preflight):
-            with pytest.raises(ProviderUnreachable):
-                await verb(platform.target, platform.release(NEW), snapshot)
-
-    tell(platform, story)

@@ -1,0 +1,125 @@
+"""The contract of every provider when things go wrong: lost answers, breaks, faults, broken versions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from providers.errors import ProviderRefused, ProviderTimedOut, ProviderUnreachable
+from sandbox.core.faults import Fault, FaultMode
+from tests.providers.attempts import TestAttempt
+from tests.providers.platforms import Platform
+from tests.providers.stories import NEW, OLD, Story, tell
+
+USER_AGENT = "^unship/"
+WRITES = "POST|PATCH|PUT|DELETE"
+
+
+def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        for number in range(30):
+            snapshot = await story.capture(NEW)
+            fault = platform.world.faults.add(
+                Fault(FaultMode.LOST, method=WRITES, skip=number, user_agent=USER_AGENT)
+            )
+            await story.deploy(NEW, TestAttempt(f"deploy-{number}"))
+            assert set(platform.running()) == {NEW}
+            await story.roll_back(snapshot, TestAttempt(f"back-{number}"))
+            assert platform.state() == before
+            if fault.fired == 0:
+                assert number > 6, "the fault was injected at every point before"
+                return
+        pytest.fail("there was no end of requests that change something")
+
+    tell(platform, story)
+
+
+@pytest.mark.parametrize("mode", [FaultMode.RESET, FaultMode.GARBAGE, FaultMode.HALF_DONE])
+def test_answers_that_break_after_their_effects_do_no_harm(platform: Platform, mode: FaultMode) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        snapshot = await story.capture(NEW)
+        fault = platform.world.faults.add(Fault(mode, method=WRITES, user_agent=USER_AGENT, times=3))
+        await story.deploy(NEW, TestAttempt("second"))
+        assert fault.fired == 3
+        assert set(platform.running()) == {NEW}
+        fault = platform.world.faults.add(Fault(mode, method=WRITES, user_agent=USER_AGENT, times=3))
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert fault.fired == 3
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(FaultMode.STATUS, status=503, times=2, user_agent=USER_AGENT),
+        Fault(FaultMode.STATUS, status=429, retry_after=1, times=1, user_agent=USER_AGENT),
+        Fault(FaultMode.DROP, times=3, user_agent=USER_AGENT),
+        Fault(FaultMode.GARBAGE, method="GET", times=2, user_agent=USER_AGENT),
+    ],
+    ids=lambda fault: f"{fault.mode}-{fault.status}",
+)
+def test_a_passing_fault_is_outlasted(platform: Platform, fault: Fault) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        injected = platform.world.faults.add(fault)
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert injected.fired == fault.times
+        assert set(platform.running()) == {OLD}
+
+    tell(platform, story)
+
+
+def test_a_lasting_fault_ends_in_unreachable_after_at_most_five_retries(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        fault = platform.world.faults.add(Fault(FaultMode.STATUS, status=503, times=None, user_agent=USER_AGENT))
+        with pytest.raises(ProviderUnreachable):
+            await story.roll_back(snapshot, TestAttempt("third"))
+        assert 1 < max(Counter(fault.paths).values()) <= 6
+
+    tell(platform, story)
+
+
+def test_credentials_that_are_not_accepted_are_refused_and_not_repeated(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        platform.world.faults.add(Fault(FaultMode.EXPIRED, times=None, user_agent=USER_AGENT))
+        with pytest.raises(ProviderRefused) as refused:
+            await story.roll_back(snapshot, TestAttempt("third"))
+        assert "credentials" in refused.value.message
+        assert refused.value.said
+
+    tell(platform, story)
+
+
+def test_a_version_that_does_not_get_up_is_told_with_its_reason(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        before = platform.state()
+        snapshot = await story.capture(NEW)
+        platform.break_version(NEW)
+        with pytest.raises(ProviderTimedOut) as late:
+            await story.deploy(NEW, TestAttempt("second", seconds_left=1.0))
+        assert late.value.said
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert platform.state() == before
+
+    tell(platform, story)
+
+
+def test_a_world_that_is_gone_is_unreachable(platform: Platform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        platform.close()
+        for verb in (platform.provider.preview, platform.provider.preflight):
+            with pytest.raises(ProviderUnreachable):
+                await verb(platform.target, platform.release(NEW), snapshot)
+
+    tell(platform, story)
