@@ -25,7 +25,12 @@ class Way:
     undone: tuple[Record, ...]
 
     def present(self) -> tuple[KubeObject, ...]:
-        return tuple(KubeObject(ref, body) for ref, body in self.before.items() if body is not None)
+        """The objects to have again. A Job has run: its template cannot change, and a new one would run again."""
+        return tuple(
+            KubeObject(ref, body)
+            for ref, body in self.before.items()
+            if body is not None and (ref.group, ref.kind) != ("batch", "Job")
+        )
 
     def absent(self) -> tuple[Ref, ...]:
         return tuple(ref for ref, body in self.before.items() if body is None)

@@ -120,6 +120,28 @@ def test_an_object_that_was_replaced_meanwhile_is_not_deleted(cluster: Kubernete
     tell(cluster, story)
 
 
+def test_jobs_are_deleted_if_new_and_never_run_again(cluster: KubernetesPlatform) -> None:
+    job = """
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {{name: {name}}}
+spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: job, image: "job:1"}}]}}}}}}
+"""
+    old, new = shop("v1") + job.format(name="old"), shop("v2") + job.format(name="new")
+
+    async def story(story: Story) -> None:
+        await story.deploy(old)
+        snapshot = await story.capture(new)
+        await story.deploy(new, pruningEnabled="true")
+        assert names(cluster, "Job") == ["new"]
+        await story.roll_back(snapshot)
+        assert names(cluster, "Job") == []
+        assert cluster.running().count("v1") == 3
+
+    tell(cluster, story)
+
+
 def test_secrets_come_back_and_never_leave_the_cluster(cluster: KubernetesPlatform) -> None:
     async def story(story: Story) -> None:
         old, new = (
