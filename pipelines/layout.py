@@ -125,7 +125,8 @@ def _node(entry: StepEntry, phase: StepPhase, inherited: _Inherited) -> Node:
     if entry.step_group is not None:
         group: StepGroup = entry.step_group
         return PlannedSequence(
-            nodes=_nodes(group.steps, phase, inherited.below(group.when, group.failure_strategies))
+            identifier=group.identifier,
+            nodes=_nodes(group.steps, phase, inherited.below(group.when, group.failure_strategies)),
         )
     return PlannedParallel(nodes=_nodes(entry.parallel or (), phase, inherited))
 

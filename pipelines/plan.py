@@ -51,6 +51,7 @@ class PlannedSequence(Value):
     """Nodes one after another (a step group)."""
 
     kind: Literal["sequence"] = "sequence"
+    identifier: str = ""
     nodes: tuple[Node, ...]
 
 
@@ -110,6 +111,17 @@ def steps_in(nodes: tuple[Node, ...]) -> Iterator[PlannedStep]:
             yield node
         else:
             yield from steps_in(node.nodes)
+
+
+def groups_of_steps(nodes: tuple[Node, ...], above: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The identifier of every step below the nodes with those of the groups around it, outermost first."""
+    for node in nodes:
+        if isinstance(node, PlannedStep):
+            yield node.identifier, above
+        elif isinstance(node, PlannedSequence) and node.identifier:
+            yield from groups_of_steps(node.nodes, (*above, node.identifier))
+        else:
+            yield from groups_of_steps(node.nodes, above)
 
 
 def node_at(nodes: tuple[Node, ...], path: tuple[int, ...]) -> Node:

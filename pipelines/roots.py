@@ -12,7 +12,7 @@ from db.statuses import ExecutionKind, StepPhase
 from pipelines.documents.environment import Environment
 from pipelines.documents.service import Service
 from pipelines.expressions import infrastructure_key
-from pipelines.plan import PlannedStage
+from pipelines.plan import PlannedStage, groups_of_steps
 
 Words = dict[str, Any]
 
@@ -68,9 +68,21 @@ def target_key_words(service: str, environment: str, infrastructure: str) -> Wor
     return {"INFRA_KEY": key.key, "INFRA_KEY_SHORT_ID": key.short_id}
 
 
-def steps_words(steps: Iterable[tuple[StepPhase, str, Words]]) -> Words:
-    """The words of a stage's steps, given each step's phase, identifier and outputs: `{steps: {ID: {output}}}`."""
+def steps_words(stage: PlannedStage, steps: Iterable[tuple[StepPhase, str, Words]]) -> Words:
+    """The words of a stage's steps, given each step's phase, identifier and outputs: `{steps: {ID: {output}}}`.
+
+    A step in a group is found below the group too: `{steps: {GROUP: {steps: {ID: {output}}}}}`.
+    """
+    groups = {
+        StepPhase.FORWARD: dict(groups_of_steps(stage.steps)),
+        StepPhase.ROLLBACK: dict(groups_of_steps(stage.rollback_steps)),
+    }
     words: Words = {name: {} for name in _LISTS.values()}
     for phase, identifier, outputs in steps:
-        words[_LISTS[phase]][identifier] = {"identifier": identifier, "output": outputs}
+        found: Words = {"identifier": identifier, "output": outputs}
+        place: Words = words[_LISTS[phase]]
+        place[identifier] = found
+        for group in groups[phase].get(identifier, ()):
+            place = place.setdefault(group, {"identifier": group, "steps": {}})["steps"]
+        place[identifier] = found
     return words

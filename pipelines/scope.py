@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from db.statuses import StepPhase
 from db.tables import Execution, Stage, Step
+from pipelines.plan import Plan, PlannedStage
 from pipelines.roots import Words, steps_words
 from providers.artifacts import words_of
 from providers.values import Artifact
@@ -26,14 +27,14 @@ async def base_words(reader: Reader, execution_id: str) -> Words:
     """
     row = (
         await reader.execute(
-            sa.select(col(Execution.recorded), col(Execution.original_execution_id)).where(
+            sa.select(col(Execution.recorded), col(Execution.original_execution_id), col(Execution.plan)).where(
                 col(Execution.id) == execution_id
             )
         )
     ).one()
     own: Words = row.recorded
     if row.original_execution_id is None:
-        stages = await _stages_words(reader, execution_id)
+        stages = await _stages_words(reader, execution_id, Plan.model_validate(row.plan))
         return {"pipeline": {**own["pipeline"], "stages": stages}}
     original = await base_words(reader, row.original_execution_id)
     pipeline = {**original["pipeline"], **own["pipeline"], "originalExecution": own["originalExecution"]}
@@ -44,21 +45,25 @@ async def stage_scope_words(reader: Reader, execution_id: str, stage_id: str) ->
     """Everything a step of the stage can read; `steps` are its own, over those of the stage it undoes."""
     row = (
         await reader.execute(
-            sa.select(col(Stage.resolved), col(Stage.original_stage_id), col(Stage.artifact)).where(
-                col(Stage.id) == stage_id
-            )
+            sa.select(col(Stage.resolved), col(Stage.original_stage_id), col(Stage.artifact), col(Execution.plan))
+            .join(Execution, col(Execution.id) == col(Stage.execution_id))
+            .where(col(Stage.id) == stage_id)
         )
     ).one()
     words = await base_words(reader, execution_id)
-    steps = await _steps_words(reader, stage_id)
+    steps = await _steps_words(reader, Plan.model_validate(row.plan).stage(stage_id))
     if row.original_stage_id is None:
         return words | _recorded(row.resolved) | _spread(steps)
     original = (
-        await reader.execute(sa.select(col(Stage.resolved)).where(col(Stage.id) == row.original_stage_id))
-    ).scalar_one()
-    undone = await _steps_words(reader, row.original_stage_id)
+        await reader.execute(
+            sa.select(col(Stage.resolved), col(Execution.plan))
+            .join(Execution, col(Execution.id) == col(Stage.execution_id))
+            .where(col(Stage.id) == row.original_stage_id)
+        )
+    ).one()
+    undone = await _steps_words(reader, Plan.model_validate(original.plan).stage(row.original_stage_id))
     merged = {**undone["steps"], **undone["rollbackSteps"], **steps["rollbackSteps"]}
-    words |= _recorded(original)
+    words |= _recorded(original.resolved)
     words |= _spread({"steps": merged, "rollbackSteps": steps["rollbackSteps"]})
     if row.artifact:
         words["rollbackArtifact"] = words_of(Artifact.model_validate(row.artifact))
@@ -76,20 +81,19 @@ def _spread(steps: Words) -> Words:
     return {"steps": {**steps["steps"], **steps["rollbackSteps"]}, "execution": steps}
 
 
-async def _steps_words(reader: Reader, stage_id: str) -> Words:
+async def _steps_words(reader: Reader, stage: PlannedStage) -> Words:
     rows = await reader.execute(
         sa.select(col(Step.phase), col(Step.identifier), col(Step.outputs))
-        .where(col(Step.stage_id) == stage_id)
+        .where(col(Step.stage_id) == stage.id)
         .order_by(col(Step.ordinal))
     )
-    return steps_words((row.phase, row.identifier, row.outputs) for row in rows)
+    return steps_words(stage, ((row.phase, row.identifier, row.outputs) for row in rows))
 
 
-async def _stages_words(reader: Reader, execution_id: str) -> Words:
+async def _stages_words(reader: Reader, execution_id: str, plan: Plan) -> Words:
     rows = await reader.execute(
         sa.select(
-            col(Stage.identifier),
-            col(Stage.name),
+            col(Stage.id),
             col(Step.phase),
             sa.label("step", col(Step.identifier)),
             col(Step.outputs),
@@ -98,17 +102,15 @@ async def _stages_words(reader: Reader, execution_id: str) -> Words:
         .where(col(Stage.execution_id) == execution_id)
         .order_by(col(Stage.ordinal), col(Step.ordinal))
     )
-    names: dict[str, str] = {}
     steps: defaultdict[str, list[tuple[StepPhase, str, dict[str, Any]]]] = defaultdict(list)
     for row in rows:
-        names[row.identifier] = row.name
         if row.step is not None:
-            steps[row.identifier].append((row.phase, row.step, row.outputs))
+            steps[row.id].append((row.phase, row.step, row.outputs))
     return {
-        identifier: {
-            "identifier": identifier,
-            "name": name,
-            "spec": {"execution": steps_words(steps[identifier])},
+        stage.identifier: {
+            "identifier": stage.identifier,
+            "name": stage.name,
+            "spec": {"execution": steps_words(stage, steps[stage.id])},
         }
-        for identifier, name in names.items()
+        for stage in plan.stages
     }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pipelines.expressions import ExpressionError, Scope, evaluate_condition, tree_unresolved
-from pipelines.plan import PlannedStep, steps_in
+from pipelines.plan import PlannedStep, groups_of_steps, steps_in
 from pipelines.resolving import recording_scope
 from pipelines.roots import Words
 from rollback.facts import StageFacts
@@ -20,7 +20,8 @@ def unresolved(stage: StageFacts, words: Words) -> Iterator[tuple[PlannedStep, s
     What the rollback's own steps will give is not known yet, and not missing either.
     """
     steps = tuple(steps_in(stage.planned.rollback_steps))
-    own = {step.identifier for step in steps}
+    groups = dict(groups_of_steps(stage.planned.rollback_steps))
+    own = {name for identifier, above in groups.items() for name in (identifier, *above)}
     scope = rollback_scope(words)
     for step in steps:
         if not all(holds(condition, words) for condition in step.conditions):

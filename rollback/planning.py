@@ -8,7 +8,7 @@ import json
 
 from db.columns import new_id
 from db.statuses import ExecutionKind
-from pipelines.plan import Node, Plan, PlannedParallel, PlannedSequence, PlannedStage, PlannedStep, steps_in
+from pipelines.plan import Node, Plan, PlannedStage, PlannedStep, steps_in
 from pipelines.runtime import Runtime
 from providers.values import Change
 from rollback.asking import changes_of
@@ -114,7 +114,7 @@ def _renewed(node: Node) -> Node:
     if isinstance(node, PlannedStep):
         return node.model_copy(update={"id": new_id()})
     nodes = tuple(_renewed(child) for child in node.nodes)
-    return PlannedParallel(nodes=nodes) if isinstance(node, PlannedParallel) else PlannedSequence(nodes=nodes)
+    return node.model_copy(update={"nodes": nodes})
 
 
 def _stage_view(
