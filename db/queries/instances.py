@@ -15,7 +15,7 @@ from sqlmodel import col
 from db.queries.byid import rows_by
 from db.queries.columns import columns_of
 from db.queries.grouping import grouped
-from db.queries.keys import key_table
+from db.queries.keys import distinct_keys, key_table
 from db.queries.listing import Listing, Search, SortKey
 from db.queries.services import matches
 from db.statuses import RollbackStatus
@@ -160,7 +160,7 @@ async def artifacts_by_place(
     connection: AsyncConnection, places: Sequence[tuple[str, str]]
 ) -> list[tuple[ArtifactCountRow, ...]]:
     """For each (service, environment) what its live instances run, the most frequent first."""
-    keys = key_table(places, connection.dialect.name == "sqlite")
+    keys = distinct_keys(places, connection.dialect.name == "sqlite")
     place = (col(Instance.service_id), col(Instance.environment_id))
     artifact = [getattr(Instance, name) for name in ArtifactCountRow._fields[:-1]]
     statement = (

@@ -25,6 +25,11 @@ class KeyTable:
         return value[index].as_string()
 
 
+def distinct_keys(keys: Sequence[Key], is_sqlite: bool) -> KeyTable:
+    """As `key_table`, each key once: for statements whose rows are gathered by key."""
+    return key_table(list(dict.fromkeys(keys)), is_sqlite)
+
+
 def key_table(keys: Sequence[Key], is_sqlite: bool) -> KeyTable:
     """The keys, sent as one JSON parameter: the statement's text does not depend on how many there are."""
     text = sa.literal(orjson.dumps(keys).decode(), sa.Text())

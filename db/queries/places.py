@@ -14,7 +14,7 @@ from db.queries.columns import columns_of
 from db.queries.environments import InfrastructureRow
 from db.queries.executions import ExecutionRow
 from db.queries.grouping import grouped
-from db.queries.keys import KeyTable, key_table
+from db.queries.keys import KeyTable, distinct_keys, key_table
 from db.statuses import RollbackStatus
 from db.tables import Execution, Infrastructure, Instance, Stage, Target
 
@@ -97,7 +97,7 @@ async def infrastructures_by_place(
     connection: AsyncConnection, places: Sequence[Place]
 ) -> list[tuple[InfrastructureRow, ...]]:
     """The infrastructures on which each place has a target, by name."""
-    keys = key_table(places, connection.dialect.name == "sqlite")
+    keys = distinct_keys(places, connection.dialect.name == "sqlite")
     statement = (
         sa.select(*_PLACE, *columns_of(Infrastructure, InfrastructureRow))
         .select_from(keys.source)
@@ -112,7 +112,7 @@ async def current_stages_by_place(
     connection: AsyncConnection, places: Sequence[Place]
 ) -> list[tuple[CurrentStageRow, ...]]:
     """The rollback status of the stage that each of a place's targets stands at."""
-    keys = key_table(places, connection.dialect.name == "sqlite")
+    keys = distinct_keys(places, connection.dialect.name == "sqlite")
     statement = (
         sa.select(*_PLACE, col(Stage.rollback_status))
         .select_from(keys.source)
@@ -126,7 +126,7 @@ async def deployed_stages_by_place(
     connection: AsyncConnection, places: Sequence[Place]
 ) -> list[tuple[DeployedStageRow, ...]]:
     """The stages of the most recent successful deployment of each of a place's targets."""
-    keys = key_table(places, connection.dialect.name == "sqlite")
+    keys = distinct_keys(places, connection.dialect.name == "sqlite")
     statement = (
         sa.select(*_PLACE, col(Stage.id), col(Stage.execution_id))
         .select_from(keys.source)

@@ -1,5 +1,7 @@
 """applyConfiguration: services, environments, groups, infrastructures and pipelines from YAML, all or nothing."""
 
+import asyncio
+
 import strawberry
 
 from pipelines.configuration import Applied, apply_configuration
@@ -32,7 +34,7 @@ async def apply(info: Ctx, wanted: ApplyConfigurationInput) -> ApplyConfiguratio
     applied: list[Node] = []
     problems: tuple[Problem, ...] = ()
     if isinstance(answer, Applied):
-        found = [await node(info.context.loaders, *one) for one in answer.nodes]
+        found = await asyncio.gather(*(node(info.context.loaders, *one) for one in answer.nodes))
         applied = [one for one in found if one is not None]
     else:
         problems = answer

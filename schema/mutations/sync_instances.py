@@ -1,5 +1,7 @@
 """syncInstances: list the live instances at the platform now."""
 
+import asyncio
+
 import strawberry
 
 from db.queries.instances import instances_by_id
@@ -38,7 +40,7 @@ async def sync(info: Ctx, wanted: SyncInstancesInput) -> SyncInstancesPayload:
     if isinstance(answer, Refused):
         return _payload(wanted, None, UserError.of(answer))
     info.context.renew()
-    rows = [await info.context.loaders.load(instances_by_id, key) for key in answer]
+    rows = await asyncio.gather(*(info.context.loaders.load(instances_by_id, key) for key in answer))
     return _payload(wanted, [Instance.of(row) for row in rows if row is not None])
 
 
