@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
 
 
@@ -56,7 +56,7 @@ class Child:
         return self._process.pid
 
     def wait_ready(self) -> Self:
-        """Returns when it is ready; ChildFailed if it ends before, or takes a minute. Stops it then."""
+        """Returns when it is ready; ChildFailed if it ends before, or takes two minutes. Stops it then."""
         if not self._is_ready.wait(_START_SECONDS) or not self.ready_line:
             self.stop()
             raise ChildFailed(f"{self.name} did not get ready:\n{self.output.strip()}")
