@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from db.database import Database
 from pipelines.bell import Bell
+from pipelines.sharing import Shared
 from providers.registry import Registry
 
 
@@ -29,3 +30,4 @@ class Runtime:
     rules: Rules
     enqueue: Callable[[str], Awaitable[None]]
     bell: Bell = field(default_factory=Bell)
+    shared: Shared = field(default_factory=Shared)
