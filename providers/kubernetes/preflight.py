@@ -9,21 +9,20 @@ from providers.errors import ProviderNotFound, ProviderRefused
 from providers.kubernetes.cluster import each
 from providers.kubernetes.diff import changes
 from providers.kubernetes.discovery import (
-    ACCESS_REVIEW,
     CLAIM,
     CONFIG_MAP,
     NAMESPACE,
     SECRET,
     SERVICE_ACCOUNT,
-    group_of,
 )
 from providers.kubernetes.inventory import revision_for, revisions_of
 from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import KubeObject, Ref, template
+from providers.kubernetes.permissions import Question, denied, rules
 from providers.kubernetes.references import needed
 from providers.kubernetes.restoration import Way
 from providers.kubernetes.rollback import created, differing, read_way, target_state
-from providers.kubernetes.tree import Tree, at, text
+from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.values import KubernetesSnapshot
 from providers.kubernetes.workloads import is_paused
 from providers.values import Change, Obstacle
@@ -45,14 +44,14 @@ async def preview(site: Site, snapshot: KubernetesSnapshot) -> tuple[Change, ...
 
 async def preflight(site: Site, snapshot: KubernetesSnapshot) -> tuple[Obstacle, ...]:
     """Everything that stands in the way of a rollback, all at once."""
-    namespace, way_or_gap = await asyncio.gather(_namespace(site), _way_or_gap(site, snapshot))
+    namespace, way_or_gap, known = await asyncio.gather(_namespace(site), _way_or_gap(site, snapshot), rules(site))
     if namespace is not None:
         return (namespace,)
     if isinstance(way_or_gap, Obstacle):
         return (way_or_gap,)
     way, live = way_or_gap
     found = await asyncio.gather(
-        _unserved(site, way), _forbidden(site, way, live), _pruned(site, way, live), _absent(site, way)
+        _unserved(site, way), _forbidden(site, way, live, known), _pruned(site, way, live), _absent(site, way)
     )
     return tuple(item for part in found for item in part) + _paused(way, live)
 
@@ -100,43 +99,26 @@ async def _unserved(site: Site, way: Way) -> list[Obstacle]:
     return [item for part in await each(kinds, one) for item in part]
 
 
-async def _forbidden(site: Site, way: Way, live: Live) -> list[Obstacle]:
-    changed = {(item.ref.api_version, item.ref.kind, item.ref.namespace, "patch") for item in differing(way, live)}
-    gone = {(ref.api_version, ref.kind, ref.namespace, "delete") for ref in created(way, live, site.release)}
-    if not changed | gone:
+async def _forbidden(site: Site, way: Way, live: Live, known: tuple[Tree, ...]) -> list[Obstacle]:
+    wanted = {(item.ref.api_version, item.ref.kind, item.ref.namespace, "patch") for item in differing(way, live)}
+    wanted |= {(ref.api_version, ref.kind, ref.namespace, "delete") for ref in created(way, live, site.release)}
+    if not wanted:
         return []
-    record = {("v1", "Secret", site.namespace, verb) for verb in ("create", "patch")}
-    questions = sorted(changed | gone | record, key=str)
-    denied = await each(questions, lambda question: _denied(site, *question))
-    verbs = [what for what in denied if what is not None]
-    if not verbs:
+    questions = {Question(SECRET, verb, site.namespace) for verb in ("create", "patch")}
+    for api_version, name, namespace, verb in wanted:
+        kind = await site.cluster.discovery.find(api_version, name)
+        if kind is not None:
+            questions.add(Question(kind, verb, namespace))
+    missing = await denied(site, known, sorted(questions, key=str))
+    if not missing:
         return []
+    verbs = ", ".join(str(question) for question in missing)
     return [
         Obstacle(
-            message=f"The connector's user may not {', '.join(verbs)} in namespace {site.namespace}.",
+            message=f"The connector's user may not {verbs} in namespace {site.namespace}.",
             remedy="Grant it with the Role in docs/platforms.md.",
         )
     ]
-
-
-async def _denied(site: Site, api_version: str, kind_name: str, namespace: str | None, verb: str) -> str | None:
-    kind = await site.cluster.discovery.find(api_version, kind_name)
-    if kind is None:
-        return None
-    attributes: Tree = {"group": group_of(api_version), "resource": kind.plural, "verb": verb}
-    if namespace:
-        attributes["namespace"] = namespace
-    body: Tree = {
-        "apiVersion": ACCESS_REVIEW.api_version,
-        "kind": ACCESS_REVIEW.name,
-        "spec": {"resourceAttributes": attributes},
-    }
-    try:
-        answer = await site.cluster.review(ACCESS_REVIEW, body)
-    except (ProviderNotFound, ProviderRefused):
-        # Some clusters do not answer this question: then the rollback itself finds out.
-        return None
-    return f"{verb} {kind.plural}" if at(answer, "status", "allowed") is False else None
 
 
 async def _pruned(site: Site, way: Way, live: Live) -> list[Obstacle]:

@@ -61,6 +61,7 @@ _SAFEGUARDS = {
     "repetition is answered AlreadyExists and the record is recognised",
     "POST namespaces": "a namespace exists once: a repetition is answered AlreadyExists",
     "POST selfsubjectaccessreviews": "a question that the API server answers and does not keep",
+    "POST selfsubjectrulesreviews": "a question that the API server answers and does not keep",
     "DELETE": "the uid of the very object that was seen is its precondition",
 }
 

@@ -187,7 +187,9 @@ class KubernetesPlatform(Platform):
         delete_history(self.world)
 
     def is_harmless(self, request: RequestRecord) -> bool:
-        return "dryRun=All" in request.query or request.path.endswith("/selfsubjectaccessreviews")
+        return "dryRun=All" in request.query or request.path.endswith(
+            ("/selfsubjectaccessreviews", "/selfsubjectrulesreviews")
+        )
 
     def safeguard(self, request: RequestRecord) -> str:
         if request.method == "PATCH":

@@ -38,7 +38,7 @@ def granted() -> set[Permission]:
 def used(requests: list[RequestRecord]) -> Iterator[Permission]:
     for request in requests:
         found = PATH.match(request.path)
-        if request.user_agent != USER_AGENT or found is None or request.path.endswith("selfsubjectaccessreviews"):
+        if request.user_agent != USER_AGENT or found is None or "/authorization.k8s.io/" in request.path:
             continue
         group, namespace, rest = found["group"] or "", found["namespace"], found["rest"]
         if namespace and not rest:

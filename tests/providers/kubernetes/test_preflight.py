@@ -66,6 +66,19 @@ def test_missing_permissions_block_all_at_once(cluster: KubernetesPlatform) -> N
     tell(cluster, story)
 
 
+def test_one_review_answers_where_everything_is_allowed(cluster: KubernetesPlatform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(shop("v1"))
+        snapshot = await story.capture(shop("v2"))
+        await story.deploy(shop("v2"))
+        mark = cluster.world.requests.mark
+        assert await story.preflight(snapshot) == ()
+        asked = [request.path for request in cluster.world.requests.writes(mark)]
+        assert [path.rpartition("/")[2] for path in asked] == ["selfsubjectrulesreviews"]
+
+    tell(cluster, story)
+
+
 def test_a_namespace_that_is_gone_blocks(cluster: KubernetesPlatform) -> None:
     cluster.target = cluster.target.model_copy(update={"namespace": "fresh"})
 
