@@ -3,7 +3,7 @@
 import signal
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from demo.children import Child, start_server, url_of
@@ -16,7 +16,7 @@ def test_the_whole_story_is_told_and_ctrl_c_ends_everything() -> None:
     with Child(["demo", "--keep"], {"PYTHONIOENCODING": "utf-8"}, "Serving until Ctrl-C").wait_ready() as demo:
         told = demo.output
         url = next(word for word in demo.ready_line.split() if word.startswith("http"))
-        assert httpx.get(url.replace("graphql", "livez")).status_code == 200
+        assert httpx2.get(url.replace("graphql", "livez")).status_code == 200
         assert demo.stop(signal.SIGINT) == 0
     assert told.index("   Production   Roll back: Deployment/web: 3 of 3 available") < told.index(
         "   Staging      Roll back: Deployment/web: 3 of 3 available"
@@ -26,8 +26,8 @@ def test_the_whole_story_is_told_and_ctrl_c_ends_everything() -> None:
     for namespace in ("prod", "staging"):
         assert f"✓ The cluster says: 3 pods in {namespace}, all library/nginx:{BEFORE}" in told
     assert "\x1b" not in told, "there is no terminal to move about on"
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(url)
 
 
 def test_what_is_not_so_is_not_proved(tmp_path: Path, connectors: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -20,14 +20,14 @@ Errors = Callable[[Unship, dict[str, Any]], list[dict[str, Any]]]
 
 
 def by_post(unship: Unship, body: dict[str, Any]) -> list[dict[str, Any]]:
-    response = httpx.post(unship.url, json=body, headers={"accept": "application/graphql-response+json"})
+    response = httpx2.post(unship.url, json=body, headers={"accept": "application/graphql-response+json"})
     assert response.status_code == 400
     assert list(response.json()) == ["errors"]
     return response.json()["errors"]
 
 
 def by_events(unship: Unship, body: dict[str, Any]) -> list[dict[str, Any]]:
-    response = httpx.post(unship.url, json=body, headers={"accept": "text/event-stream"})
+    response = httpx2.post(unship.url, json=body, headers={"accept": "text/event-stream"})
     texts = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
     (payload,) = map(json.loads, filter(None, texts))
     assert list(payload) == ["errors"]
@@ -84,7 +84,7 @@ def test_a_subscription_is_the_same_by_socket_and_by_events(unship: Unship) -> N
 
 def test_configuration_of_one_mebibyte_fits_into_a_request(unship: Unship) -> None:
     assert unship.apply('# "quoted"\n' * 95_000) != []
-    response = httpx.post(unship.url, json={"query": "{ __typename }", "x": "y" * 2 * 1024 * 1024})
+    response = httpx2.post(unship.url, json={"query": "{ __typename }", "x": "y" * 2 * 1024 * 1024})
     assert response.status_code == 413
 
 
@@ -95,6 +95,6 @@ def test_the_log_of_it_all_is_quiet(unship: Unship) -> None:
 
 
 def test_the_explorer_page_is_served_to_browsers(unship: Unship) -> None:
-    page = httpx.get(unship.url, headers={"accept": "text/html"})
+    page = httpx2.get(unship.url, headers={"accept": "text/html"})
     assert page.status_code == 200
     assert page.text == (Path(ROOT) / "server" / "explorer.html").read_text()

@@ -215,7 +215,7 @@ def test_a_content_type_with_utf8_is_taken(http: httpx2.Client, content_type: st
     assert response.json() == {"data": {"hello": "hello Run🏃"}}
 
 
-def test_a_body_over_the_limit_is_refused_with_413_before_it_is_read(http: httpx.Client, tiny: Running) -> None:
+def test_a_body_over_the_limit_is_refused_with_413_before_it_is_read(http: httpx2.Client, tiny: Running) -> None:
     assert raw(tiny, 10**9, b"").startswith(b"HTTP/1.1 413")
     too_long = b'{"query": "' + b" " * 70_000 + b'"}'
     assert post(http, too_long).status_code == 413
