@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlmodel import col
 
+from db.queries.columns import columns_of
+from db.queries.events import EventRow
 from db.statuses import FINISHED_EXECUTIONS, EventType
 from db.tables import Event, Execution
 from pipelines.runtime import Runtime
@@ -24,29 +25,6 @@ _FINISHED = frozenset(status.value for status in FINISHED_EXECUTIONS)
 
 class ExecutionNotFound(Exception):
     """There is no execution of that id to follow."""
-
-
-@dataclass(frozen=True)
-class EventRow:
-    """One event, as stored."""
-
-    execution_id: str
-    sequence: int
-    occurred_at: datetime
-    type: EventType
-    stage_id: str | None
-    step_id: str | None
-    status: str | None
-    message: str | None
-    ready: int | None
-    desired: int | None
-
-    @property
-    def is_terminal(self) -> bool:
-        return self.type is EventType.EXECUTION_STATUS_CHANGED and self.status in _FINISHED
-
-
-_COLUMNS = [col(getattr(Event, field.name)) for field in fields(EventRow)]
 
 
 @dataclass(frozen=True)
@@ -71,7 +49,7 @@ async def follow(runtime: Runtime, execution_id: str, after: int = 0) -> AsyncGe
             if batch.events:
                 after = batch.events[-1].sequence
                 yield batch
-            if batch.events and batch.events[-1].is_terminal:
+            if batch.events and _is_terminal(batch.events[-1]):
                 return
             if not batch.events and await _ended_at(runtime, execution_id, after):
                 return
@@ -83,12 +61,16 @@ async def events_after(runtime: Runtime, execution_id: str, after: int, limit: i
     """The next `limit` events of the execution after that sequence, in order."""
     async with runtime.database.read() as connection:
         rows = await connection.execute(
-            sa.select(*_COLUMNS)
+            sa.select(*columns_of(Event, EventRow))
             .where(col(Event.execution_id) == execution_id, col(Event.sequence) > after)
             .order_by(col(Event.sequence))
             .limit(limit)
         )
         return tuple(EventRow(*row) for row in rows)
+
+
+def _is_terminal(event: EventRow) -> bool:
+    return event.type is EventType.EXECUTION_STATUS_CHANGED and event.status in _FINISHED
 
 
 async def _require(runtime: Runtime, execution_id: str) -> None:

@@ -41,7 +41,7 @@ async def progress(runtime: Runtime, execution_id: str, after: int) -> AsyncGene
             row = await find_execution(runtime, execution_id)
             if row is None:
                 return
-            yield ProgressBatch(as_of(row, status), events, batch.has_more)
+            yield ProgressBatch(as_of(row, status), batch.events, batch.has_more)
 
 
 def last_status(events: tuple[EventRow, ...]) -> ExecutionStatus | None:
