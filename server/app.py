@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
 
 from db import migrate
 from pipelines import engine
@@ -49,7 +51,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     service = GraphQLService(build(), new_context)
     app = Starlette(
-        routes=[*health_routes(running), *graphql_routes(service, chosen, running.draining, explorer_page())],
+        routes=[
+            Route("/", RedirectResponse("/graphql")),
+            *health_routes(running),
+            *graphql_routes(service, chosen, running.draining, explorer_page()),
+        ],
         lifespan=lifespan,
     )
     app.state.running = running

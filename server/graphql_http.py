@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 
 from graphql import GraphQLError
@@ -27,10 +26,18 @@ from server.graphql_service import (
     KindNotAllowed,
     refusal,
 )
-from server.media import MediaType, negotiate, prefers_html
+from server.media import MediaType, names, negotiate
 from server.operations import NoOperation, selected_kind
 
 _BODY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What the client accepts, and the best of it."""
+
+    accept: str | None
+    media_type: MediaType
 
 
 @dataclass(frozen=True)
@@ -60,38 +67,30 @@ class GraphQLHttp:
                 return HTMLResponse(self.explorer, headers=_PAGE_HEADERS)
             if media_type is None:
                 raise MalformedRequest(_NOT_ACCEPTABLE, status=406)
+            wanted = _Wanted(accept, media_type)
             if request.method == "GET":
-                return await self._get(parse_query_string(request.query_params), media_type)
-            return await self._post(parse_body(await self._body(request)), media_type)
+                return await self._run(parse_query_string(request.query_params), wanted, QUERY_ONLY)
+            return await self._run(parse_body(await self._body(request)), wanted, QUERY_AND_MUTATION)
         except MalformedRequest as refused:
             answer = refusal(refused.message, code_of(refused.status))
             return _response(answer, media_type, refused.status, refused.headers)
 
-    async def _get(self, request: GraphQLRequest, media_type: MediaType) -> Response | EventStream:
-        if media_type is MediaType.EVENT_STREAM:
-            with suppress(NoOperation, GraphQLError):
-                if selected_kind(request) is Kind.MUTATION:
-                    raise _mutation_by_get()
-            return self._stream(request)
+    async def _run(
+        self, request: GraphQLRequest, wanted: _Wanted, kinds: frozenset[Kind]
+    ) -> Response | EventStream:
+        if wanted.media_type is MediaType.EVENT_STREAM:
+            if Kind.MUTATION not in kinds and _is_mutation(request):
+                raise _mutation_by_get()
+            return EventStream(self.service.stream(request), self.draining)
         try:
-            answer = await self.service.execute(request, QUERY_ONLY)
+            answer = await self.service.execute(request, kinds)
         except KindNotAllowed as error:
             if error.kind is Kind.MUTATION:
                 raise _mutation_by_get() from error
+            if names(wanted.accept, MediaType.EVENT_STREAM):
+                return EventStream(self.service.stream(request), self.draining)
             answer = refusal(_SUBSCRIBE_ELSEWHERE, "SUBSCRIPTION_NEEDS_STREAM")
-        return _executed(answer, media_type)
-
-    async def _post(self, request: GraphQLRequest, media_type: MediaType) -> Response | EventStream:
-        if media_type is MediaType.EVENT_STREAM:
-            return self._stream(request)
-        try:
-            answer = await self.service.execute(request, QUERY_AND_MUTATION)
-        except KindNotAllowed:
-            answer = refusal(_SUBSCRIBE_ELSEWHERE, "SUBSCRIPTION_NEEDS_STREAM")
-        return _executed(answer, media_type)
-
-    def _stream(self, request: GraphQLRequest) -> EventStream:
-        return EventStream(self.service.stream(request), self.draining)
+        return _executed(answer, wanted.media_type)
 
     async def _body(self, request: Request) -> bytes:
         _check_content(request)
@@ -131,8 +130,15 @@ _SUBSCRIBE_ELSEWHERE = (
 )
 
 
+def _is_mutation(request: GraphQLRequest) -> bool:
+    try:
+        return selected_kind(request) is Kind.MUTATION
+    except (NoOperation, GraphQLError):
+        return False
+
+
 def _wants_page(request: Request, accept: str | None) -> bool:
-    return "query" not in request.query_params and prefers_html(accept)
+    return "query" not in request.query_params and names(accept, MediaType.HTML)
 
 
 def _joined(request: Request, header: str) -> str | None:

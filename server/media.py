@@ -57,10 +57,10 @@ def negotiate(accept: str | None, offers: tuple[MediaType, ...] = ANSWERS) -> Me
     return best[1] if best else None
 
 
-def prefers_html(accept: str | None) -> bool:
-    """Whether a browser asks for a page: it names text/html itself."""
+def names(accept: str | None, media_type: MediaType) -> bool:
+    """Whether the client names this very type: a browser asking for a page, a client that can follow a stream."""
     return accept is not None and any(
-        range_ is not None and range_.kind == MediaType.HTML and range_.quality > 0
+        range_ is not None and range_.kind == media_type and range_.quality > 0
         for range_ in (_parse(part, 0) for part in accept.split(","))
     )
 

@@ -60,6 +60,13 @@ def test_a_source_that_breaks_ends_the_stream_in_order(http: httpx2.Client) -> N
     assert last == ("complete", None)
 
 
+def test_a_client_that_takes_streams_too_gets_one_where_it_needs_one(http: httpx2.Client) -> None:
+    accept = "application/graphql-response+json, application/json, text/event-stream"
+    for query, answered in (("subscription { count(to: 1) }", "text/event-stream"), ("{ hello }", "application/")):
+        response = http.post("/graphql", json={"query": query}, headers={"accept": accept})
+        assert response.headers["content-type"].startswith(answered)
+
+
 def test_a_malformed_request_is_an_ordinary_400(http: httpx2.Client) -> None:
     response = http.post("/graphql", content=b"[1]", headers=HEADERS)
     assert response.status_code == 400
