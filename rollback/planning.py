@@ -45,12 +45,15 @@ def plan_view(
     runtime: Runtime, facts: DeploymentFacts, reasons: tuple[Reason, ...], changes: Changes
 ) -> RollbackPlanView:
     """The plan for these facts, with what the platforms said: their reasons and what would change."""
-    views = tuple(
-        _stage_view(facts, stage, position, changes.get(stage.id))
-        for position, stage in _reversed(facts.stages)
-        if stage.ran
-    )
+    views = stage_views(facts, changes)
     return RollbackPlanView(plan_hash(facts, views), verdict(runtime, facts, reasons), views)
+
+
+def stage_views(facts: DeploymentFacts, changes: Changes) -> tuple[PlannedStageView, ...]:
+    """The stages that ran as the plan shows them, in the order in which they will be undone. Pure."""
+    return tuple(
+        _stage_view(facts, stage, position, changes.get(stage.id)) for position, stage in _reversed(facts.stages)
+    )
 
 
 def executable_plan(facts: DeploymentFacts) -> tuple[tuple[StageFacts, PlannedStage], ...]:

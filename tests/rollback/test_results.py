@@ -1,0 +1,105 @@
+"""What follows from how steps and stages ended."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus
+from pipelines.documents.failure import ActionType, FailureKind, RunsAfter
+from pipelines.ending import most_telling
+from pipelines.plan import Strategy
+from pipelines.runner.results import Decision, End, Result, decide, execution_status, runs, worst
+
+IGNORE_TIMEOUT = Strategy(errors=(FailureKind.TIMEOUT,), action=ActionType.IGNORE)
+RETRY = Strategy(action=ActionType.RETRY, retries=3, intervals=(1, 5))
+
+
+@pytest.mark.parametrize(
+    ("strategies", "error", "tries", "decision"),
+    [
+        ((), FailureKind.UNKNOWN, 1, Decision(action=ActionType.MARK_AS_FAILURE)),
+        ((IGNORE_TIMEOUT,), FailureKind.TIMEOUT, 1, Decision(action=ActionType.IGNORE)),
+        ((IGNORE_TIMEOUT,), FailureKind.UNKNOWN, 1, Decision(action=ActionType.MARK_AS_FAILURE)),
+        ((RETRY,), FailureKind.UNKNOWN, 1, Decision(action=ActionType.RETRY, wait=1)),
+        ((RETRY,), FailureKind.UNKNOWN, 2, Decision(action=ActionType.RETRY, wait=5)),
+        ((RETRY,), FailureKind.UNKNOWN, 3, Decision(action=ActionType.RETRY, wait=5)),
+        ((RETRY,), FailureKind.UNKNOWN, 4, Decision(action=ActionType.MARK_AS_FAILURE)),
+        ((RETRY, IGNORE_TIMEOUT), FailureKind.TIMEOUT, 4, Decision(action=ActionType.IGNORE)),
+        ((IGNORE_TIMEOUT, RETRY), FailureKind.TIMEOUT, 1, Decision(action=ActionType.IGNORE)),
+        (
+            (RETRY.model_copy(update={"after_retries": ActionType.ABORT}), IGNORE_TIMEOUT),
+            FailureKind.TIMEOUT,
+            4,
+            Decision(action=ActionType.ABORT),
+        ),
+        ((RETRY.model_copy(update={"intervals": ()}),), FailureKind.UNKNOWN, 1, Decision(action=ActionType.RETRY)),
+    ],
+)
+def test_the_nearest_strategy_that_covers_the_failure_decides(
+    strategies: tuple[Strategy, ...], error: FailureKind, tries: int, decision: Decision
+) -> None:
+    assert decide(strategies, error, tries) == decision
+
+
+FORWARD, BACK = ExecutionKind.DEPLOYMENT, ExecutionKind.ROLLBACK
+S, E = StageStatus, ExecutionStatus
+
+
+@pytest.mark.parametrize(
+    ("kind", "stages", "aborted", "status"),
+    [
+        (FORWARD, [S.SUCCEEDED, S.SKIPPED], False, E.SUCCEEDED),
+        (FORWARD, [], False, E.SUCCEEDED),
+        (FORWARD, [S.SUCCEEDED, S.SUCCEEDED_WITH_IGNORED_FAILURES], False, E.SUCCEEDED_WITH_IGNORED_FAILURES),
+        (FORWARD, [S.FAILED, S.ABANDONED, S.SUCCEEDED], False, E.FAILED),
+        (FORWARD, [S.SUCCEEDED, S.ABORTED, S.ABANDONED], True, E.ABORTED),
+        (FORWARD, [S.SUCCEEDED, S.SUCCEEDED], True, E.SUCCEEDED),
+        (BACK, [S.SKIPPED], False, E.SUCCEEDED),
+        (BACK, [S.SUCCEEDED, S.COMPLETED_WITH_DRIFT], False, E.COMPLETED_WITH_DRIFT),
+        (BACK, [S.COMPLETED_WITH_DRIFT, S.FAILED], False, E.FAILED),
+        (BACK, [S.SUCCEEDED, S.ABANDONED], False, E.FAILED),
+        (BACK, [S.SUCCEEDED, S.ABANDONED], True, E.ABORTED),
+        (BACK, [S.SUCCEEDED], True, E.SUCCEEDED),
+    ],
+)
+def test_the_end_of_an_execution_follows_from_its_stages(
+    kind: ExecutionKind, stages: list[StageStatus], aborted: bool, status: ExecutionStatus
+) -> None:
+    for order in itertools.permutations(stages):
+        assert execution_status(kind, order, aborted, unexpected=False) is status
+
+
+@pytest.mark.parametrize("kind", [FORWARD, BACK])
+def test_a_defect_is_never_a_success(kind: ExecutionKind) -> None:
+    assert execution_status(kind, [S.SUCCEEDED], aborted=False, unexpected=True) is E.FAILED
+
+
+def test_the_worst_end_decides() -> None:
+    ends = [End.ABORTED, End.FAILED, End.IGNORED, End.DONE, End.SKIPPED]
+    for index, end in enumerate(ends):
+        assert worst(Result(end=other) for other in reversed(ends[index:])).end is end
+    assert worst([]).end is End.DONE
+
+
+@pytest.mark.parametrize(
+    ("after", "failed", "does"),
+    [
+        (RunsAfter.SUCCESS, False, True),
+        (RunsAfter.SUCCESS, True, False),
+        (RunsAfter.FAILURE, False, False),
+        (RunsAfter.FAILURE, True, True),
+        (RunsAfter.ALL, False, True),
+        (RunsAfter.ALL, True, True),
+    ],
+)
+def test_what_runs_after_what(after: RunsAfter, failed: bool, does: bool) -> None:
+    assert runs(after, failed) is does
+
+
+def test_the_most_telling_status_is_the_one_a_user_must_see_first() -> None:
+    order = ["STARTED", "FAILURE", "SUCCESS", "NOT_STARTED", "UNAVAILABLE"]
+    for index, status in enumerate(order):
+        assert most_telling(RollbackStatus(one) for one in reversed(order[index:])) == status
+    assert most_telling([]) is RollbackStatus.UNAVAILABLE
