@@ -126,3 +126,19 @@ UNDO_CLAIMED = (
     _S.SUCCEEDED_WITH_IGNORED_FAILURES,
     _S.SKIPPED,
 )
+
+
+class Role(StrEnum):
+    """What a machine token or a grant is for."""
+
+    VIEWER = "viewer"
+    DEPLOYER = "deployer"
+    ADMIN = "admin"
+
+
+class AuditOutcome(StrEnum):
+    """How an attempt to change something ended."""
+
+    ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"
+    FAILED = "FAILED"

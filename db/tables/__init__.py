@@ -10,17 +10,21 @@ from db.tables.configuration import (
 )
 from db.tables.execution import Event, Execution, ExecutionTarget, IdempotencyKey, Stage, Step
 from db.tables.instance import Instance, Target
+from db.tables.security import AuditEntry, Grant, MachineToken
 
 __all__ = [
+    "AuditEntry",
     "Environment",
     "EnvironmentGroup",
     "EnvironmentGroupMember",
     "Event",
     "Execution",
     "ExecutionTarget",
+    "Grant",
     "IdempotencyKey",
     "Infrastructure",
     "Instance",
+    "MachineToken",
     "Pipeline",
     "Service",
     "Stage",

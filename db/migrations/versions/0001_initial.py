@@ -1,6 +1,6 @@
 """Initial. Forward only: the way back is a backup."""
 
-# ruff: noqa: E501
+# ruff: noqa: E501, PLR0915
 import sqlalchemy as sa
 from alembic import op
 
@@ -9,6 +9,22 @@ down_revision = None
 
 
 def upgrade() -> None:
+    op.create_table(
+        "auditentry",
+        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("target", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(length=64), nullable=False),
+        sa.Column("reason", sa.String(), nullable=True),
+        sa.Column("code", sa.String(), nullable=True),
+        sa.Column("message", sa.String(), nullable=True),
+        sa.Column("details", sa.JSON(), nullable=False),
+        sa.Column("previous_mac", sa.String(), nullable=False),
+        sa.Column("mac", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence"),
+    )
     op.create_table(
         "environment",
         sa.Column("id", sa.String(), nullable=False),
@@ -28,6 +44,29 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("identifier"),
+    )
+    op.create_table(
+        "machinetoken",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(length=64), nullable=False),
+        sa.Column("prefix", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("sha256"),
+    )
+    op.create_index(op.f("ix_machinetoken_prefix"), "machinetoken", ["prefix"], unique=False)
+    op.create_index(
+        "uq_name_of_token_not_revoked",
+        "machinetoken",
+        ["name"],
+        unique=True,
+        sqlite_where=sa.text("revoked_at IS NULL"),
+        postgresql_where=sa.text("revoked_at IS NULL"),
     )
     op.create_table(
         "pipeline",
@@ -117,6 +156,24 @@ def upgrade() -> None:
     )
     op.create_index("ix_execution_pipeline", "execution", ["pipeline_id", "id"], unique=False)
     op.create_index("ix_execution_status", "execution", ["status", "id"], unique=False)
+    op.create_table(
+        "grant",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("role", sa.String(length=64), nullable=False),
+        sa.Column("environment_id", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["environment_id"],
+            ["environment.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index(op.f("ix_grant_environment_id"), "grant", ["environment_id"], unique=False)
+    op.create_index(op.f("ix_grant_subject"), "grant", ["subject"], unique=False)
     op.create_table(
         "infrastructure",
         sa.Column("id", sa.String(), nullable=False),
