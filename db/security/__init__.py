@@ -1,0 +1,1 @@
+"""Machine tokens, grants and the audit log: their reads and writes. Imports tables and nothing above."""
