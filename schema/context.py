@@ -7,15 +7,29 @@ from dataclasses import dataclass, field
 from strawberry import Info
 
 from pipelines.runtime import Runtime
+from resolvers.auditing import Auditor
 from resolvers.loading import Loaders
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a request came from: the address, and the id of the machine token, if it came with one."""
+
+    address: str | None = None
+    token_id: str | None = None
 
 
 @dataclass
 class RequestContext:
-    """One operation's context; never shared by two. `subject` names who asks."""
+    """One operation's context; never shared by two. `subject` names who asks.
+
+    Without an `auditor`, as tests and benchmarks may have it, nothing is recorded of what mutations do.
+    """
 
     runtime: Runtime
     subject: str
+    origin: Origin = field(default_factory=Origin)
+    auditor: Auditor | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

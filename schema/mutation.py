@@ -5,8 +5,16 @@ from typing import Annotated
 import strawberry
 
 from schema.context import Ctx
+from schema.mutations import (
+    abort_execution,
+    apply_configuration,
+    rollback_deployment,
+    run_pipeline,
+    sync_instances,
+)
 from schema.mutations.abort_execution import AbortExecutionInput, AbortExecutionPayload, abort
 from schema.mutations.apply_configuration import ApplyConfigurationInput, ApplyConfigurationPayload, apply
+from schema.mutations.auditing import audited
 from schema.mutations.rollback_deployment import RollbackDeploymentInput, RollbackDeploymentPayload, rollback
 from schema.mutations.run_pipeline import RunPipelineInput, RunPipelinePayload, run
 from schema.mutations.sync_instances import SyncInstancesInput, SyncInstancesPayload, sync
@@ -25,7 +33,7 @@ class Mutation:
         info: Ctx,
         input: Annotated[ApplyConfigurationInput, _input],  # noqa: A002 - the contract's name
     ) -> ApplyConfigurationPayload:
-        return await apply(info, input)
+        return await audited(info, apply_configuration.asked(input), apply(info, input))
 
     @strawberry.mutation(description="Runs a pipeline forward (a deployment). Returns at once with the execution.")
     async def run_pipeline(
@@ -33,7 +41,7 @@ class Mutation:
         info: Ctx,
         input: Annotated[RunPipelineInput, _input],  # noqa: A002 - the contract's name
     ) -> RunPipelinePayload:
-        return await run(info, input)
+        return await audited(info, run_pipeline.asked(input), run(info, input))
 
     @strawberry.mutation(
         description="Checks, takes the locks, freezes the plan and returns at once with the rollback execution."
@@ -43,7 +51,7 @@ class Mutation:
         info: Ctx,
         input: Annotated[RollbackDeploymentInput, _input],  # noqa: A002 - the contract's name
     ) -> RollbackDeploymentPayload:
-        return await rollback(info, input)
+        return await audited(info, rollback_deployment.asked(input), rollback(info, input))
 
     @strawberry.mutation(
         description="Stops an execution after its current step; a rollback that was aborted can be started again."
@@ -53,7 +61,7 @@ class Mutation:
         info: Ctx,
         input: Annotated[AbortExecutionInput, _input],  # noqa: A002 - the contract's name
     ) -> AbortExecutionPayload:
-        return await abort(info, input)
+        return await audited(info, abort_execution.asked(input), abort(info, input))
 
     @strawberry.mutation(description="Lists the live instances at the platform now.")
     async def sync_instances(
@@ -61,4 +69,4 @@ class Mutation:
         info: Ctx,
         input: Annotated[SyncInstancesInput, _input],  # noqa: A002 - the contract's name
     ) -> SyncInstancesPayload:
-        return await sync(info, input)
+        return await audited(info, sync_instances.asked(input), sync(info, input))

@@ -8,6 +8,7 @@ from resolvers.errors import InputRefused
 from schema.context import Ctx
 from schema.ids import required_id
 from schema.inputs import given, text
+from schema.mutations.auditing import Asked, node_text
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
 from schema.types.execution import Execution
 
@@ -24,6 +25,10 @@ class AbortExecutionPayload:
     execution: Execution | None = strawberry.field(description="The execution, stopping.")
     user_errors: list[UserError] = strawberry.field(description="Why it does not stop; empty if it does.")
     client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
+
+
+def asked(wanted: AbortExecutionInput) -> Asked:
+    return Asked(node_text(wanted.execution_id), given(wanted.reason))
 
 
 async def abort(info: Ctx, wanted: AbortExecutionInput) -> AbortExecutionPayload:

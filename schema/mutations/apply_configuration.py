@@ -1,6 +1,7 @@
 """applyConfiguration: services, environments, groups, infrastructures and pipelines from YAML, all or nothing."""
 
 import asyncio
+import hashlib
 
 import strawberry
 
@@ -8,6 +9,7 @@ from pipelines.configuration import Applied, apply_configuration
 from pipelines.problems import Problem
 from schema.context import Ctx
 from schema.inputs import given
+from schema.mutations.auditing import Asked
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError
 from schema.nodes import node
 from schema.types.node import Node
@@ -26,6 +28,11 @@ class ApplyConfigurationPayload:
         description="Every problem, with document, line, column and key; if there is one, nothing was applied."
     )
     client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
+
+
+def asked(wanted: ApplyConfigurationInput) -> Asked:
+    digest = hashlib.sha256(wanted.yaml.encode("utf-8", "surrogatepass")).hexdigest()
+    return Asked("Configuration", details={"yamlSha256": digest})
 
 
 async def apply(info: Ctx, wanted: ApplyConfigurationInput) -> ApplyConfigurationPayload:

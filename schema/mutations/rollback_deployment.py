@@ -16,6 +16,7 @@ from rollback.values import (
 )
 from schema.context import Ctx
 from schema.inputs import given, text
+from schema.mutations.auditing import Asked, node_text
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
 from schema.scopes import RollbackTargetInput, scope_of
 from schema.types.execution import Execution
@@ -60,6 +61,22 @@ class RollbackDeploymentPayload:
         description="Why nothing was begun, one entry per blocking reason; empty if it was."
     )
     client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
+
+
+def asked(wanted: RollbackDeploymentInput) -> Asked:
+    target = wanted.target
+    single = given(target.execution_id) or given(target.instance_id)
+    named = [single] if single is not None else given(target.stage_ids) or []
+    overrides = [f"{one.code}: {one.justification}" for one in given(wanted.overrides) or []]
+    return Asked(
+        " ".join(node_text(one) for one in named),
+        given(wanted.reason),
+        {
+            "planHash": given(wanted.plan_hash),
+            "idempotencyKey": given(wanted.idempotency_key),
+            "overrides": overrides or None,
+        },
+    )
 
 
 async def rollback(info: Ctx, wanted: RollbackDeploymentInput) -> RollbackDeploymentPayload:

@@ -9,6 +9,7 @@ from resolvers.cursors import storable
 from resolvers.errors import InputRefused
 from schema.context import Ctx
 from schema.inputs import entries, given, text
+from schema.mutations.auditing import Asked
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
 from schema.types.execution import Execution
 
@@ -33,6 +34,14 @@ class RunPipelinePayload:
     execution: Execution | None = strawberry.field(description="The execution, queued or running.")
     user_errors: list[UserError] = strawberry.field(description="Why nothing runs; empty if something does.")
     client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
+
+
+def asked(wanted: RunPipelineInput) -> Asked:
+    return Asked(
+        f"Pipeline:{wanted.pipeline_identifier}",
+        given(wanted.reason),
+        {"idempotencyKey": given(wanted.idempotency_key)},
+    )
 
 
 async def run(info: Ctx, wanted: RunPipelineInput) -> RunPipelinePayload:

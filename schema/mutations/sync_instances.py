@@ -10,6 +10,7 @@ from pipelines.instances import sync_instances
 from resolvers.errors import InputRefused
 from schema.context import Ctx
 from schema.inputs import given, text
+from schema.mutations.auditing import Asked
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError
 from schema.types.instance import Instance
 
@@ -28,6 +29,10 @@ class SyncInstancesPayload:
     )
     user_errors: list[UserError] = strawberry.field(description="Why it could not be asked; empty if it could.")
     client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
+
+
+def asked(wanted: SyncInstancesInput) -> Asked:
+    return Asked(f"Service:{wanted.service_identifier} Environment:{wanted.environment_identifier}")
 
 
 async def sync(info: Ctx, wanted: SyncInstancesInput) -> SyncInstancesPayload:

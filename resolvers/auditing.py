@@ -1,0 +1,94 @@
+"""Every attempt to change something gets its entry in the audit log, however it ends. Imports db only."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from db.security.audit import AuditLog, Detail, Happened
+from db.statuses import AuditOutcome
+from resolvers.errors import InputRefused
+
+AnswerT = TypeVar("AnswerT")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Who wants what, and why, before anything was decided. Texts may be of any length and content."""
+
+    subject: str
+    action: str
+    target: str
+    reason: str | None = None
+    details: Mapping[str, Detail] = field(default_factory=dict[str, Detail])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended; the code and message of a refusal."""
+
+    outcome: AuditOutcome
+    code: str | None = None
+    message: str | None = None
+    details: Mapping[str, Detail] = field(default_factory=dict[str, Detail])
+
+
+class Auditor:
+    """Carries attempts out and records them."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._log = log
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def carry_out(
+        self, attempt: Attempt, act: Coroutine[Any, Any, AnswerT], outcome_of: Callable[[AnswerT], Outcome]
+    ) -> AnswerT:
+        """The answer of `act`, or what it raises, once it is recorded.
+
+        A caller who leaves does not stop it half-way: otherwise leaving at the right moment would be a way to
+        change something unrecorded. An entry that cannot be written does not take the answer away.
+        """
+        task = asyncio.create_task(self._carry_out(attempt, act, outcome_of))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def finished(self) -> None:
+        """Returns when nothing is under way: before the database is closed."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _carry_out(
+        self, attempt: Attempt, act: Coroutine[Any, Any, AnswerT], outcome_of: Callable[[AnswerT], Outcome]
+    ) -> AnswerT:
+        try:
+            answer = await act
+        except InputRefused as refused:
+            await self._record(attempt, Outcome(AuditOutcome.REFUSED, refused.code, refused.message))
+            raise
+        except BaseException as error:
+            # The message of a defect may hold anything; the server's log has it.
+            await self._record(attempt, Outcome(AuditOutcome.FAILED, type(error).__name__))
+            raise
+        await self._record(attempt, outcome_of(answer))
+        return answer
+
+    async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
+        happened = Happened(
+            attempt.subject,
+            attempt.action,
+            attempt.target,
+            outcome.outcome,
+            attempt.reason,
+            outcome.code,
+            outcome.message,
+            {**attempt.details, **outcome.details},
+        )
+        try:
+            await self._log.record(happened)
+        except Exception:
+            logger.exception("THE AUDIT LOG COULD NOT BE WRITTEN; what it should say: %r", happened)
