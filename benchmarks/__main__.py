@@ -1,0 +1,18 @@
+"""Every benchmark, one after another: `python -m benchmarks`, or `make benchmarks`."""
+
+import subprocess
+import sys
+
+MODULES = ("benchmarks.latency", "benchmarks.lists")
+
+
+def main() -> int:
+    statuses: list[int] = []
+    for module in MODULES:
+        print(f"\n{module}", flush=True)
+        statuses.append(subprocess.run([sys.executable, "-m", module], check=False).returncode)
+    return max(statuses)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
