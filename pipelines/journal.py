@@ -67,6 +67,17 @@ async def move_execution(
     )
 
 
+async def begin_execution(session: AsyncSession, execution_id: str) -> None:
+    """Move an execution to RUNNING with its first stage; the stages after it find that done."""
+    queued = await session.execute(
+        sa.select(col(Execution.id)).where(
+            col(Execution.id) == execution_id, col(Execution.status) == ExecutionStatus.QUEUED
+        )
+    )
+    if queued.first() is not None:
+        await move_execution(session, execution_id, ExecutionStatus.RUNNING)
+
+
 async def move_stage(
     session: AsyncSession,
     execution_id: str,

@@ -13,6 +13,7 @@ from typing import Any, cast
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from pipelines import journal
+from pipelines.documents.base import EXPRESSION_MARK
 from pipelines.documents.failure import FailureKind
 from pipelines.expressions import ExpressionError, mask, render_tree, scope_of
 from pipelines.plan import PlannedStage, PlannedStep
@@ -86,28 +87,33 @@ def _masked(value: JsonValue, secrets: set[str]) -> JsonValue:
 
 
 async def _act(attempt: _Attempt, revealed: set[str]) -> StepOutcome:
-    work, stage, step = attempt.work, attempt.stage, attempt.step
-    async with work.runtime.database.read() as connection:
-        words = await stage_scope_words(connection, work.execution_id, stage.id)
-    generic = GENERIC_STEPS.get(step.type)
-    if generic is not None:
-        context = StepContext(
-            scope=scope_of(resolve_secret=work.runtime.registry.connectors.secret, **words),
-            timeout=attempt.seconds_left,
-            report=attempt.report,
-        )
-        result = await generic.run(generic.spec_model.model_validate(step.spec), context)
-        return StepOutcome(outputs=result.outputs)
-    return await _act_at_platform(attempt, words, revealed)
+    generic = GENERIC_STEPS.get(attempt.step.type)
+    if generic is None:
+        return await _act_at_platform(attempt, revealed)
+    context = StepContext(
+        scope=scope_of(resolve_secret=attempt.work.runtime.registry.connectors.secret, **await _words(attempt)),
+        timeout=attempt.seconds_left,
+        report=attempt.report,
+    )
+    result = await generic.run(generic.spec_model.model_validate(attempt.step.spec), context)
+    return StepOutcome(outputs=result.outputs)
 
 
-async def _act_at_platform(attempt: _Attempt, words: Words, revealed: set[str]) -> StepOutcome:
+async def _words(attempt: _Attempt) -> Words:
+    """What the step's expressions read; nothing is gathered for a step that has none."""
+    if EXPRESSION_MARK not in str(attempt.step.spec):
+        return {}
+    async with attempt.work.runtime.database.read() as connection:
+        return await stage_scope_words(connection, attempt.work.execution_id, attempt.stage.id)
+
+
+async def _act_at_platform(attempt: _Attempt, revealed: set[str]) -> StepOutcome:
     work, step = attempt.work, attempt.step
     records = await stage_records(work.runtime, attempt.stage, revealed)
     step_type = records.provider.step_types.get(step.type)
     if step_type is None:
         raise ProviderRefused(f'Nothing carries a step of type "{step.type}" in this stage.')
-    rendered = render_tree(step.spec, scope_of(resolve_secret=mark, **words)).value
+    rendered = render_tree(step.spec, scope_of(resolve_secret=mark, **await _words(attempt))).value
     spec = step_type.spec_model.model_validate(reveal(rendered, work.runtime.registry.connectors.secret, revealed))
     outcome = await _call(records, step_type, spec, attempt)
     return StepOutcome(skipped=outcome.effect is Effect.SKIPPED, message=outcome.reason, outputs=outcome.outputs)

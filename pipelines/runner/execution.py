@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.statuses import ExecutionStatus
 from pipelines import journal
 from pipelines.durable import Branch
 from pipelines.ending import end_execution
@@ -15,7 +14,7 @@ from pipelines.plan import PlannedStage
 from pipelines.runner.results import End, Result, worst
 from pipelines.runner.stage import StageRunner
 from pipelines.runner.steps import StepRunner
-from pipelines.runner.work import Work, abort_requested
+from pipelines.runner.work import Work
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +27,6 @@ class ExecutionRunner:
 
     async def run(self) -> None:
         try:
-            await self.work.transaction("begin", self._begin)
             await self._run_blocks()
         except Exception as error:
             if self.work.durable.is_interruption(error):
@@ -61,9 +59,6 @@ class ExecutionRunner:
         )
         return worst(Result.model_validate(end) for end in ends)
 
-    async def _begin(self, session: AsyncSession) -> None:
-        if not await abort_requested(session, self.work.execution_id):
-            await journal.move_execution(session, self.work.execution_id, ExecutionStatus.RUNNING)
-
     async def _end(self, session: AsyncSession, *, unexpected: bool) -> None:
+        await journal.begin_execution(session, self.work.execution_id)
         await end_execution(session, self.work.execution_id, self.work.plan, unexpected=unexpected)

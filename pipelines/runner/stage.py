@@ -55,6 +55,7 @@ class StageRunner:
         """Start the stage, or end it at once and say how."""
         if await abort_requested(session, self.work.execution_id):
             return await self._leave_out(session, StageStatus.ABANDONED, "The execution was aborted.", End.ABORTED)
+        await journal.begin_execution(session, self.work.execution_id)
         if failed and self.work.is_rollback:
             return await self._leave_out(
                 session, StageStatus.ABANDONED, "A stage before it could not be rolled back.", End.SKIPPED
