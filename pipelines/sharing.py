@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -32,4 +32,4 @@ class Shared:
             task = asyncio.create_task(asking())
             self._asked[key] = task
             task.add_done_callback(lambda _: self._asked.pop(key, None))
-        return cast("T", await asyncio.shield(task))
+        return await asyncio.shield(task)
