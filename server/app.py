@@ -10,11 +10,15 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from db import migrate
+from db.security.audit import AuditLog
 from pipelines import engine
 from providers.connectors import load_connectors
 from providers.registry import Registry
+from resolvers.auditing import Auditor
 from schema.building import build
-from schema.context import RequestContext
+from schema.context import Origin, RequestContext
+from server.audit_key import sealing_key
+from server.callers import Caller, TokenDoor
 from server.explorer import explorer_page
 from server.graphql_service import GraphQLService
 from server.health import health_routes
@@ -22,9 +26,6 @@ from server.routes import graphql_routes
 from server.rules import rules_of
 from server.running import Running
 from server.settings import Settings, load_settings
-
-# Without authentication everybody is the same caller.
-ANONYMOUS = "anonymous"
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -40,21 +41,25 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         chosen.prepare_files()
         await migrate.upgrade(chosen.resolved_database_url)
+        key = await sealing_key(chosen)
         async with engine.running(chosen.resolved_database_url, Registry(connectors), rules_of(chosen)) as runtime:
-            running.runtime = runtime
+            auditor = Auditor(AuditLog(runtime.database, key))
+            running.runtime, running.auditor = runtime, auditor
             yield
             running.draining.set()
+            await auditor.finished()
 
-    def new_context() -> RequestContext:
-        assert running.runtime is not None, "requests come after the start"
-        return RequestContext(running.runtime, ANONYMOUS)
+    def new_context(caller: Caller) -> RequestContext:
+        origin = Origin(caller.address, caller.token.id if caller.token else None)
+        return RequestContext(running.started, caller.subject, origin, running.auditor)
 
     service = GraphQLService(build(), new_context)
+    door = TokenDoor(lambda: running.started.database)
     app = Starlette(
         routes=[
             Route("/", RedirectResponse("/graphql")),
             *health_routes(running),
-            *graphql_routes(service, chosen, running.draining, explorer_page()),
+            *graphql_routes(service, door, chosen, running.draining, explorer_page()),
         ],
         lifespan=lifespan,
     )

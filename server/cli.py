@@ -1,4 +1,4 @@
-"""The commands of `python -m server` and their arguments. Imports server.commands, and only when one is to run.
+"""The commands of `python -m server` and their arguments. Imports server.commands only when one is to run.
 
 Exit codes: 0 done, 1 refused (the message says why), 2 wrong usage.
 """
@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import argparse
 
+from server.arguments import add_security_commands, missing_for_grant
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command of these arguments (the process's own by default); returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    wrong = missing_for_grant(options) if options.command == "grant" else None
+    if wrong is not None:
+        parser.error(wrong)
     # The application takes a second to load, which neither --help nor a wrong argument should cost.
     from server.commands import run  # noqa: PLC0415
 
@@ -37,4 +43,5 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "check", help="verify database and engine", description="Verify the settings, the database and the engine."
     )
+    add_security_commands(commands)
     return parser

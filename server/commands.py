@@ -14,17 +14,29 @@ from db.migrate import MigrationError
 from pipelines.engine import DatabaseInUse
 from providers.connectors import ConnectorsError
 from schema.building import sdl
+from server.administration import AdministrationRefused
 from server.applying import ConfigurationRefused, apply_texts
+from server.audit_commands import run_audit
 from server.checking import check
+from server.grant_commands import run_grant
 from server.serving import serve
 from server.settings import SettingsError, load_settings, unknown_variables
+from server.token_commands import run_token
 
 
 class CommandFailed(Exception):
     """The command could not do what it was asked to; the message is for the operator."""
 
 
-_EXPECTED = (SettingsError, ConnectorsError, DatabaseInUse, MigrationError, ConfigurationRefused, CommandFailed)
+_EXPECTED = (
+    SettingsError,
+    ConnectorsError,
+    DatabaseInUse,
+    MigrationError,
+    ConfigurationRefused,
+    CommandFailed,
+    AdministrationRefused,
+)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -78,4 +90,12 @@ def _check(_options: argparse.Namespace) -> int:
     return 0 if all(finding.fine for finding in findings) else 1
 
 
-_COMMANDS = {"serve": _serve, "apply": _apply, "export-schema": _export_schema, "check": _check}
+_COMMANDS = {
+    "serve": _serve,
+    "apply": _apply,
+    "export-schema": _export_schema,
+    "check": _check,
+    "token": run_token,
+    "grant": run_grant,
+    "audit": run_audit,
+}

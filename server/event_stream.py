@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +19,7 @@ from server.tasks import first_to_end
 
 _log = logging.getLogger("unship.graphql")
 
+Ended = Callable[[], Coroutine[Any, Any, object]]
 Write = Callable[[bytes], Awaitable[None]]
 
 HEARTBEAT_SECONDS = 12.0
@@ -32,13 +34,15 @@ _HEADERS = [
 class EventStream:
     """An ASGI response: each answer as a `next` event, then `complete`.
 
-    Ends, and gives back what the operation holds, as soon as the client leaves; when the server drains it ends
-    without `complete`, so that clients connect again. A reader that does not read holds one event, no more.
+    Ends, and gives back what the operation holds, as soon as the client leaves; when the server drains, or `ended`
+    returns because the caller is no longer welcome, it ends without `complete`, so that clients connect again. A
+    reader that does not read holds one event, no more.
     """
 
-    def __init__(self, answers: AsyncGenerator[Answer], draining: asyncio.Event) -> None:
+    def __init__(self, answers: AsyncGenerator[Answer], draining: asyncio.Event, ended: Ended) -> None:
         self._answers = answers
         self._draining = draining
+        self._ended = ended
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         one_at_a_time = asyncio.Lock()
@@ -48,7 +52,9 @@ class EventStream:
                 await send({"type": "http.response.body", "body": text, "more_body": True})
 
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await first_to_end(_beat(write), self._write_answers(write), _gone(receive), self._draining.wait())
+        await first_to_end(
+            _beat(write), self._write_answers(write), _gone(receive), self._draining.wait(), self._ended()
+        )
         await send({"type": "http.response.body", "body": b""})
 
     async def _write_answers(self, write: Write) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
@@ -16,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType as Kind
 
 from server import json_codec
+from server.callers import Caller, CannotTell, Door, Unauthenticated
 from server.event_stream import EventStream
 from server.graphql_request import GraphQLRequest, MalformedRequest, code_of, parse_body, parse_query_string
 from server.graphql_service import (
@@ -34,10 +36,11 @@ _BODY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What the client accepts, and the best of it."""
+    """Who asks, what the client accepts, and the best of it."""
 
     accept: str | None
     media_type: MediaType
+    caller: Caller
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class GraphQLHttp:
     """The ASGI application behind /graphql. `explorer` is the page for browsers; None switches it off."""
 
     service: GraphQLService
+    door: Door
     max_body_bytes: int
     draining: asyncio.Event
     explorer: str | None = None
@@ -67,10 +71,11 @@ class GraphQLHttp:
                 return HTMLResponse(self.explorer, headers=_PAGE_HEADERS)
             if media_type is None:
                 raise MalformedRequest(_NOT_ACCEPTABLE, status=406)
-            wanted = _Wanted(accept, media_type)
-            if request.method == "GET":
+            body = await self._body(request) if request.method == "POST" else None
+            wanted = _Wanted(accept, media_type, await self._caller(request))
+            if body is None:
                 return await self._run(parse_query_string(request.query_params), wanted, QUERY_ONLY)
-            return await self._run(parse_body(await self._body(request)), wanted, QUERY_AND_MUTATION)
+            return await self._run(parse_body(body), wanted, QUERY_AND_MUTATION)
         except MalformedRequest as refused:
             answer = refusal(refused.message, code_of(refused.status))
             return _response(answer, media_type, refused.status, refused.headers)
@@ -81,16 +86,27 @@ class GraphQLHttp:
         if wanted.media_type is MediaType.EVENT_STREAM:
             if Kind.MUTATION not in kinds and _is_mutation(request):
                 raise _mutation_by_get()
-            return EventStream(self.service.stream(request), self.draining)
+            return self._stream(request, wanted.caller)
         try:
-            answer = await self.service.execute(request, kinds)
+            answer = await self.service.execute(request, kinds, wanted.caller)
         except KindNotAllowed as error:
             if error.kind is Kind.MUTATION:
                 raise _mutation_by_get() from error
             if names(wanted.accept, MediaType.EVENT_STREAM):
-                return EventStream(self.service.stream(request), self.draining)
+                return self._stream(request, wanted.caller)
             answer = refusal(_SUBSCRIBE_ELSEWHERE, "SUBSCRIPTION_NEEDS_STREAM")
         return _executed(answer, wanted.media_type)
+
+    def _stream(self, request: GraphQLRequest, caller: Caller) -> EventStream:
+        return EventStream(self.service.stream(request, caller), self.draining, partial(self.door.ended, caller))
+
+    async def _caller(self, request: Request) -> Caller:
+        try:
+            return await self.door.admit(_joined(request, "authorization"), _address(request))
+        except Unauthenticated as refused:
+            raise MalformedRequest(str(refused), status=401, headers=_CHALLENGE) from refused
+        except CannotTell as error:
+            raise MalformedRequest(str(error), status=503, headers={"retry-after": "1"}) from error
 
     async def _body(self, request: Request) -> bytes:
         _check_content(request)
@@ -123,6 +139,7 @@ _PAGE_HEADERS = {
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
 }
+_CHALLENGE = {"www-authenticate": 'Bearer realm="unship", error="invalid_token"'}
 _NOT_ACCEPTABLE = "Accept names none of application/graphql-response+json, application/json, text/event-stream."
 _SUBSCRIBE_ELSEWHERE = (
     "A subscription needs a stream: send `Accept: text/event-stream`, or use a WebSocket with the subprotocol"
@@ -144,6 +161,10 @@ def _wants_page(request: Request, accept: str | None) -> bool:
 def _joined(request: Request, header: str) -> str | None:
     """A header that may come in several lines, as one."""
     return ",".join(request.headers.getlist(header)) or None
+
+
+def _address(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _check_content(request: Request) -> None:

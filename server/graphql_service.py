@@ -13,6 +13,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType as Kind
 
+from server.callers import Caller
 from server.graphql_request import GraphQLRequest
 from server.operations import NoOperation, selected_kind
 
@@ -52,9 +53,9 @@ class GraphQLService:
     """The schema, and how to make the context of one operation (never shared: it carries the loaders' caches)."""
 
     schema: BaseSchema
-    new_context: Callable[[], object]
+    new_context: Callable[[Caller], object]
 
-    async def execute(self, request: GraphQLRequest, kinds: frozenset[Kind]) -> Answer:
+    async def execute(self, request: GraphQLRequest, kinds: frozenset[Kind], caller: Caller) -> Answer:
         """One answer to a query or mutation; KindNotAllowed for another kind than `kinds`."""
         refused = _refused(request, kinds)
         if refused is not None:
@@ -62,13 +63,13 @@ class GraphQLService:
         result = await self.schema.execute(
             request.query,
             variable_values=request.variables,
-            context_value=self.new_context(),
+            context_value=self.new_context(caller),
             operation_name=request.operation_name,
             operation_extensions=request.extensions,
         )
         return _answer(result)
 
-    async def stream(self, request: GraphQLRequest) -> AsyncGenerator[Answer]:
+    async def stream(self, request: GraphQLRequest, caller: Caller) -> AsyncGenerator[Answer]:
         """Every answer to an operation of any kind, in order; ends with the operation."""
         refused = _refused(request, ANY_KIND)
         if refused is not None:
@@ -77,7 +78,7 @@ class GraphQLService:
         results = await self.schema.stream(
             request.query,
             variable_values=request.variables,
-            context_value=self.new_context(),
+            context_value=self.new_context(caller),
             operation_name=request.operation_name,
             operation_extensions=request.extensions,
         )

@@ -1,6 +1,7 @@
 """GraphQL over WebSocket: a connection of the graphql-transport-ws protocol. Imports its neighbours.
 
-Close codes, as the protocol has them: 4400 malformed message, 4401 operation before the acknowledgement, 4406
+Close codes, as the protocol has them: 4400 malformed message, 4401 operation before the acknowledgement
+or a token that lets nobody in, 4403 a token that has expired (clients come back with a fresh one), 4406
 other subprotocol, 4408 no connection_init in time, 4409 id in use, 4429 second connection_init. A stalled reader
 gets 1013, and 1012 comes from the server when it shuts down.
 """
@@ -18,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server import json_codec
 from server import socket_messages as messages
+from server.callers import Caller, CannotTell, Door, Unauthenticated
 from server.graphql_request import GraphQLRequest
 from server.graphql_service import GraphQLService, refusal
 from server.tasks import stop
@@ -42,8 +44,9 @@ class Closed(Exception):
 class GraphQLSockets:
     """The ASGI application behind /graphql for WebSockets."""
 
-    def __init__(self, service: GraphQLService) -> None:
+    def __init__(self, service: GraphQLService, door: Door) -> None:
         self._service = service
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
@@ -53,24 +56,25 @@ class GraphQLSockets:
             await websocket.close(4406, "Subprotocol not acceptable")
             return
         await websocket.accept(messages.SUBPROTOCOL)
-        await _Connection(self._service, websocket).serve()
+        await _Connection(self._service, self._door, websocket).serve()
 
 
 class _Connection:
-    def __init__(self, service: GraphQLService, websocket: WebSocket) -> None:
+    def __init__(self, service: GraphQLService, door: Door, websocket: WebSocket) -> None:
         self._service = service
+        self._door = door
         self._websocket = websocket
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._ready = False
-        self._broken = asyncio.Event()
+        self._caller: Caller | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._broken: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
 
     async def serve(self) -> None:
         reading = asyncio.create_task(self._read())
-        stalled = asyncio.create_task(self._broken.wait())
         try:
-            await asyncio.wait([reading, stalled], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([reading, self._broken], return_when=asyncio.FIRST_COMPLETED)
             if not reading.done():
-                raise Closed(1013, "The client does not read")
+                raise self._broken.result()
             await reading
         except Closed as closed:
             await stop(*self._operations.values())
@@ -80,12 +84,12 @@ class _Connection:
         except WebSocketDisconnect:
             pass
         finally:
-            await stop(reading, stalled, *self._operations.values())
+            await stop(reading, *([self._watch] if self._watch else []), *self._operations.values())
 
     async def _read(self) -> None:
         try:
             async with asyncio.timeout(INIT_SECONDS):
-                while not self._ready:
+                while self._caller is None:
                     await self._handle(await self._receive())
         except TimeoutError as error:
             raise Closed(4408, "Connection initialisation timeout") from error
@@ -103,8 +107,8 @@ class _Connection:
 
     async def _handle(self, message: messages.Message) -> None:
         match message:
-            case messages.ConnectionInit():
-                await self._initialise()
+            case messages.ConnectionInit(payload):
+                await self._initialise(payload)
             case messages.Ping(payload):
                 await self._send(messages.pong(payload))
             case messages.Subscribe(id_, request):
@@ -114,14 +118,38 @@ class _Connection:
             case messages.Pong():
                 pass
 
-    async def _initialise(self) -> None:
-        if self._ready:
+    async def _initialise(self, payload: Mapping[str, Any]) -> None:
+        if self._caller is not None:
             raise Closed(4429, "Too many initialisation requests")
+        caller = await self._admit(payload.get("authorization"))
         await self._send(messages.ack())
-        self._ready = True
+        self._caller = caller
+        if caller.token is not None:
+            self._watch = asyncio.create_task(self._close_when_ended(caller))
+
+    async def _admit(self, authorization: object) -> Caller:
+        """The caller that connection_init names, else the one of the handshake's header."""
+        if authorization is None:
+            authorization = ",".join(self._websocket.headers.getlist("authorization")) or None
+        if not isinstance(authorization, str | None):
+            raise Closed(4400, "`authorization` must be a string")
+        client = self._websocket.client
+        try:
+            return await self._door.admit(authorization, client.host if client else None)
+        except Unauthenticated as refused:
+            raise _unwelcome(refused) from refused
+        except CannotTell as error:
+            raise Closed(1013, str(error)) from error
+
+    async def _close_when_ended(self, caller: Caller) -> None:
+        self._break(_unwelcome(await self._door.ended(caller)))
+
+    def _break(self, closed: Closed) -> None:
+        if not self._broken.done():
+            self._broken.set_result(closed)
 
     async def _subscribe(self, id_: str, request: GraphQLRequest) -> None:
-        if not self._ready:
+        if self._caller is None:
             raise Closed(4401, "Unauthorized")
         if id_ in self._operations:
             raise Closed(4409, _shortened(f"Subscriber for {id_} already exists"))
@@ -129,16 +157,16 @@ class _Connection:
             limit = refusal(f"At most {MAX_OPERATIONS} operations per connection.", "TOO_MANY_OPERATIONS")
             await self._send(messages.error(id_, limit.errors))
             return
-        self._operations[id_] = asyncio.create_task(self._run(id_, request))
+        self._operations[id_] = asyncio.create_task(self._run(id_, request, self._caller))
 
     async def _complete(self, id_: str) -> None:
         operation = self._operations.pop(id_, None)
         if operation is not None:
             await stop(operation)
 
-    async def _run(self, id_: str, request: GraphQLRequest) -> None:
+    async def _run(self, id_: str, request: GraphQLRequest, caller: Caller) -> None:
         try:
-            last = await self._send_answers(id_, request)
+            last = await self._send_answers(id_, request, caller)
         except WebSocketDisconnect:
             return
         except Exception:
@@ -149,9 +177,9 @@ class _Connection:
         with suppress(WebSocketDisconnect):
             await self._send(last)
 
-    async def _send_answers(self, id_: str, request: GraphQLRequest) -> Mapping[str, Any]:
+    async def _send_answers(self, id_: str, request: GraphQLRequest, caller: Caller) -> Mapping[str, Any]:
         """Send each answer as it comes; returns the message that ends the operation."""
-        async with aclosing(self._service.stream(request)) as answers:
+        async with aclosing(self._service.stream(request, caller)) as answers:
             async for answer in answers:
                 if not answer.executed:
                     return messages.error(id_, answer.errors)
@@ -164,10 +192,15 @@ class _Connection:
             async with asyncio.timeout(STALLED_SECONDS):
                 await self._websocket.send_text(json_codec.encode(message).decode())
         except TimeoutError:
-            self._broken.set()
+            self._break(Closed(1013, "The client does not read"))
             raise WebSocketDisconnect(1013) from None
         except RuntimeError as closing:
             raise WebSocketDisconnect(1006) from closing
+
+
+def _unwelcome(refused: Unauthenticated) -> Closed:
+    """4401 ends a client's attempts; 4403 makes it come back, of use where a fresh token is to be had."""
+    return Closed(4403 if refused.expired else 4401, str(refused))
 
 
 def _shortened(reason: str) -> str:

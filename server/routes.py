@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from server.callers import Door
 from server.graphql_http import GraphQLHttp
 from server.graphql_service import GraphQLService
 from server.graphql_socket import GraphQLSockets
@@ -16,7 +17,7 @@ from server.settings import Settings
 
 
 def graphql_routes(
-    service: GraphQLService, settings: Settings, draining: asyncio.Event, explorer: str | None
+    service: GraphQLService, door: Door, settings: Settings, draining: asyncio.Event, explorer: str | None
 ) -> list[BaseRoute]:
     """POST, GET, Server-Sent Events and WebSocket on the same path, behind the list of allowed hosts."""
     hosts = settings.callable_hosts
@@ -30,8 +31,8 @@ def graphql_routes(
             max_age=3600,
         ),
     ]
-    http = GraphQLHttp(service, settings.max_body_bytes, draining, explorer)
+    http = GraphQLHttp(service, door, settings.max_body_bytes, draining, explorer)
     return [
         Route("/graphql", http, middleware=guard),
-        WebSocketRoute("/graphql", GraphQLSockets(service), middleware=guard),
+        WebSocketRoute("/graphql", GraphQLSockets(service, door), middleware=guard),
     ]

@@ -1,4 +1,4 @@
-"""What the edge holds while it runs. Imports pipelines.runtime."""
+"""What the edge holds while it runs. Imports pipelines and resolvers values."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ import asyncio
 from dataclasses import dataclass, field
 
 from pipelines.runtime import Runtime
+from resolvers.auditing import Auditor
 
 
 @dataclass
 class Running:
-    """`runtime` is None before the engine has started; `draining` is set when the shutdown begins."""
+    """`runtime` and `auditor` are None before the engine has started.
+
+    `draining` is set when the shutdown begins.
+    """
 
     runtime: Runtime | None = None
+    auditor: Auditor | None = None
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def started(self) -> Runtime:
+        """The runtime for what can only happen after the start."""
+        assert self.runtime is not None, "requests come after the start"
+        return self.runtime

@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     )
     auth: AuthMode = Field(
         default=AuthMode.NONE,
-        description="`none`: everybody who reaches the port may do everything; loopback addresses only",
+        description="`none`: everybody who reaches the port may do everything, with a machine token or without;"
+        " loopback addresses only",
     )
     post_prod_rollback: bool = Field(
         default=False, description="The feature flag: without it every rollback is refused"
@@ -82,6 +83,12 @@ class Settings(BaseSettings):
         description="How long requests under way may take after SIGTERM before they are cut",
     )
 
+    audit_key_file: Path | None = Field(
+        default=None,
+        description="The key that seals the audit log, made at first need; unset: `audit.key` in the data"
+        " directory. Servers of one database need the same",
+    )
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -89,7 +96,7 @@ class Settings(BaseSettings):
             return tuple(part.strip().lower() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("data_dir", "connectors", mode="after")
+    @field_validator("data_dir", "connectors", "audit_key_file", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -115,6 +122,10 @@ class Settings(BaseSettings):
     @property
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.data_dir / 'unship.db'}"
+
+    @property
+    def resolved_audit_key_file(self) -> Path:
+        return self.audit_key_file or self.data_dir / "audit.key"
 
     @property
     def callable_hosts(self) -> tuple[str, ...]:

@@ -36,6 +36,9 @@ _CHUNK = 1_000
 _UNREADABLE = (DBAPIError, LookupError, ValueError, TypeError, RecursionError)
 
 
+_LAST = sa.select(col(AuditEntry.sequence), col(AuditEntry.mac)).order_by(col(AuditEntry.sequence).desc()).limit(1)
+
+
 class Entry(NamedTuple):
     """An entry as it is stored; the columns of `AuditEntry`."""
 
@@ -62,6 +65,13 @@ class Entry(NamedTuple):
         del columns["mac"]
         canonical = json.dumps(columns, sort_keys=True, separators=(",", ":"))
         return hmac.new(key, canonical.encode(), hashlib.sha256).hexdigest()
+
+    def fits(self, key: bytes) -> bool:
+        """Whether its mac is the one it must have."""
+        try:
+            return self.sealed(key) == self.mac
+        except (TypeError, ValueError):
+            return False  # a column of another type than it was written with
 
 
 @dataclass(frozen=True)
@@ -98,7 +108,7 @@ class AuditLog:
         """Append in the caller's transaction, which from here on excludes all others that append."""
         if not self.database.is_sqlite:
             await session.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-        last = await last_entry(session)
+        last = (await session.execute(_LAST)).first()
         entry = Entry(
             sequence=last.sequence + 1 if last else 1,
             at=now(),
@@ -117,17 +127,16 @@ class AuditLog:
         await session.flush()
 
 
-async def last_entry(connection: AsyncConnection | AsyncSession) -> Entry | None:
-    statement = sa.select(*columns_of(AuditEntry, Entry)).order_by(col(AuditEntry.sequence).desc()).limit(1)
-    row = (await connection.execute(statement)).first()
-    return None if row is None else Entry(*row)
-
-
 @dataclass(frozen=True)
 class Unreadable:
     """An entry with a column that holds what cannot have been written there."""
 
     sequence: int
+
+
+async def last_entry(connection: AsyncConnection) -> Entry | Unreadable | None:
+    last = (await connection.execute(_LAST)).first()
+    return None if last is None else await _read_one(connection, last.sequence)
 
 
 async def entries(connection: AsyncConnection) -> AsyncGenerator[Entry | Unreadable]:
@@ -159,6 +168,11 @@ async def _read_one(connection: AsyncConnection, number: int) -> Entry | Unreada
         return (await _read(connection, number, number))[0]
     except _UNREADABLE:
         return Unreadable(number)
+
+
+def digest_of(text: str) -> str:
+    """The SHA-256 of a text that is too long, or too secret, for the log."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _detail(value: Detail) -> Detail:

@@ -32,7 +32,7 @@ def first_break(log: Sequence[Entry | Unreadable], key: bytes, anchor: Anchor | 
             return Break(min(position, entry.sequence), _out_of_step(entry.sequence, position))
         if isinstance(entry, Unreadable):
             return Break(position, "edited: a column holds what cannot have been written there")
-        if not _fits(entry, key):
+        if not entry.fits(key):
             return Break(position, _what_became_of(entry, log, key))
         if entry.previous_mac != previous:
             return Break(position, "replaced: it does not continue the entry before it, which is another one now")
@@ -59,13 +59,6 @@ def _missed(anchor: Anchor, log: Sequence[Entry | Unreadable]) -> Break | None:
 def _what_became_of(entry: Entry, log: Sequence[Entry | Unreadable], key: bytes) -> str:
     """An entry that was moved still fits its mac under the sequence at which it was written."""
     for other in log:
-        if _fits(entry._replace(sequence=other.sequence), key):
+        if entry._replace(sequence=other.sequence).fits(key):
             return f"reordered: here is the entry that was written as {other.sequence}"
     return "edited: it does not fit its mac (or it was written with another key)"
-
-
-def _fits(entry: Entry, key: bytes) -> bool:
-    try:
-        return entry.sealed(key) == entry.mac
-    except (TypeError, ValueError):
-        return False  # a column of another type than it was written with

@@ -1,10 +1,10 @@
 """applyConfiguration: services, environments, groups, infrastructures and pipelines from YAML, all or nothing."""
 
 import asyncio
-import hashlib
 
 import strawberry
 
+from db.security.audit import digest_of
 from pipelines.configuration import Applied, apply_configuration
 from pipelines.problems import Problem
 from schema.context import Ctx
@@ -31,8 +31,7 @@ class ApplyConfigurationPayload:
 
 
 def asked(wanted: ApplyConfigurationInput) -> Asked:
-    digest = hashlib.sha256(wanted.yaml.encode("utf-8", "surrogatepass")).hexdigest()
-    return Asked("Configuration", details={"yamlSha256": digest})
+    return Asked("Configuration", details={"yamlSha256": digest_of(wanted.yaml)})
 
 
 async def apply(info: Ctx, wanted: ApplyConfigurationInput) -> ApplyConfigurationPayload:

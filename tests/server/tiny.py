@@ -13,6 +13,7 @@ import strawberry
 from starlette.applications import Starlette
 from strawberry.scalars import JSON
 
+from server.callers import Caller, Door, Unauthenticated
 from server.graphql_service import GraphQLService
 from server.routes import graphql_routes
 from server.serving import Server, config
@@ -108,6 +109,17 @@ class _Server(Server):
         self.ready.set()
 
 
+class OpenDoor:
+    """Everybody comes in, whatever he shows, and may stay."""
+
+    async def admit(self, authorization: str | None, address: str | None) -> Caller:
+        return Caller("anybody", address)
+
+    async def ended(self, caller: Caller) -> Unauthenticated:
+        await asyncio.Event().wait()
+        raise AssertionError("nothing sets it")
+
+
 @dataclass
 class Running:
     """A server in a thread of this process; `stop` ends it in order and waits."""
@@ -131,11 +143,11 @@ class Running:
 
 
 @contextmanager
-def serving_tiny_schema(**settings: object) -> Generator[Running]:
+def serving_tiny_schema(door: Door | None = None, **settings: object) -> Generator[Running]:
     draining = asyncio.Event()
-    service = GraphQLService(strawberry.Schema(Query, Mutation, Subscription), lambda: None)
+    service = GraphQLService(strawberry.Schema(Query, Mutation, Subscription), lambda _caller: None)
     routes = graphql_routes(
-        service, Settings.model_validate(settings), draining, explorer="<!doctype html><p>page"
+        service, door or OpenDoor(), Settings.model_validate(settings), draining, explorer="<!doctype html><p>page"
     )
     listener = socket.create_server(("127.0.0.1", 0))
     ready = threading.Event()
