@@ -24,6 +24,7 @@ from tests.journeys.yard import (
     steps_of,
     together,
     undo,
+    until_running,
 )
 from tests.support.unship import Unship, serving
 
@@ -92,6 +93,7 @@ def test_rule_3_success_with_ignored_failures_is_not_success(fates: Yard) -> Non
 def test_rule_3_a_deployment_that_runs_or_was_aborted_is_refused(yard: Yard, gate: Gate) -> None:
     yard.apply(yard.stage("prod", steps=[rollout(), gate.step(), script("never", "true")]))
     execution = yard.run(OLD)
+    until_running(yard.unship, execution, "gate")
     assert refused(yard, executionId=execution) == ["EXECUTION_NOT_SUCCESSFUL"]
     yard.unship.abort(execution)
     gate.open()
