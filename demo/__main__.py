@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace, screen: Screen) -> None:
             screen.heading(f"Done in {time.monotonic() - started:.0f} s: what was deployed is undone, and proved.")
         if options.keep or options.serve:
             _invite(client.url, screen)
-            signal.pause()
+            server.wait()
 
 
 def _tell(story: Story, screen: Screen) -> str:

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 120.0
@@ -71,6 +72,12 @@ class Child:
                     self.ready_line = line.strip()
                     self._is_ready.set()
         self._is_ready.set()
+
+    def wait(self) -> NoReturn:
+        """Returns never: raises ChildFailed when it ends by itself. Made for being interrupted."""
+        while self._process.poll() is None:
+            time.sleep(0.5)
+        raise ChildFailed(f"{self.name} ended by itself:\n{self.output.strip()}")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and wait for the end; returns the exit code (negative: the signal that ended it)."""
