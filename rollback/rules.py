@@ -51,7 +51,9 @@ def not_a_deployment(facts: DeploymentFacts, _circumstances: Circumstances) -> I
         yield Reason(
             ReasonCode.NOT_A_DEPLOYMENT,
             f"This is the {facts.mark}, and a rollback cannot itself be rolled back.",
-            "Run the pipeline again with the version you want.",
+            "Run the pipeline again with the version you want."
+            if facts.mark.status in (*_SUCCEEDED, *ACTIVE_EXECUTIONS)
+            else "Roll back the deployment that it was to undo once more, or run the pipeline again.",
         )
 
 
@@ -76,9 +78,7 @@ def not_latest(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterato
                 ReasonCode.NOT_LATEST_DEPLOYMENT,
                 f'Stage "{stage.planned.name}": {stage.newer} deployed to the same target later'
                 f"{', and was rolled back' if undone else ''}.",
-                "Run the pipeline with the version you want."
-                if undone
-                else f"Roll back execution {stage.newer.execution_id} instead.",
+                "Run the pipeline with the version you want." if undone else f"Roll back {stage.newer} instead.",
                 stage_id=stage.id,
             )
 
@@ -136,7 +136,7 @@ def rollback_in_progress(facts: DeploymentFacts, _circumstances: Circumstances) 
             yield Reason(
                 ReasonCode.ROLLBACK_IN_PROGRESS,
                 f'Stage "{stage.planned.name}" is being rolled back by {running}.',
-                f"Follow execution {running.execution_id}.",
+                f"Follow {running}; one that fails or is aborted can be tried again.",
                 stage_id=stage.id,
             )
 
@@ -162,7 +162,7 @@ def target_busy(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterat
             yield Reason(
                 ReasonCode.TARGET_BUSY,
                 f'Stage "{stage.planned.name}": {stage.holder_message}',
-                f"Wait for execution {stage.holder.execution_id}, or abort it.",
+                f"Wait for {stage.holder}, or abort it.",
                 stage_id=stage.id,
             )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.journeys.yard import (
     BAD,
@@ -15,6 +17,7 @@ from tests.journeys.yard import (
     Gate,
     Yard,
     nothing_happens,
+    on_failure,
     output,
     refused,
     rollout,
@@ -267,3 +270,39 @@ def test_parallel_siblings_finish_before_a_failure_stops_the_rollback(yard: Yard
     assert yard.unship.stages(rollback) == {"bad": "FAILED", "good": "SUCCEEDED", "first": "ABANDONED"}
     assert steps_of(yard.unship, rollback, "bad") == {"fail": "FAILED", "undo": "ABANDONED"}
     assert (yard.tags("bad"), yard.tags("good")) == ([NEW, NEW], [OLD, OLD])
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "stage"),
+    [
+        ("Ignore", "SUCCEEDED_WITH_IGNORED_FAILURES", "SUCCEEDED_WITH_IGNORED_FAILURES"),
+        ("Abort", "ABORTED", "ABORTED"),
+        ("Retry", "FAILED", "FAILED"),
+    ],
+)
+def test_failure_strategies_of_rollback_steps_are_honoured(
+    yard: Yard, tmp_path: Path, action: str, status: str, stage: str
+) -> None:
+    tries = tmp_path / "tries"
+    spec = {"retryCount": 2, "retryIntervals": ["1s"]} if action == "Retry" else None
+    fails = script("fails", f"echo try >> '{tries}'; exit 1", failureStrategies=on_failure(action, spec))
+    yard.apply(yard.stage("prod", undo_=[undo(), fails], failureStrategies=on_failure("MarkAsSuccess")))
+    yard.deploy(OLD)
+    execution = yard.deploy(NEW)
+    rollback = yard.unship.rolled_back(execution)
+    assert yard.unship.execution(rollback)["status"] == status
+    assert yard.unship.stages(rollback) == {"prod": stage}
+    assert len(tries.read_text().splitlines()) == (3 if action == "Retry" else 1)
+    assert yard.tags() == [OLD, OLD]
+    verdict = (
+        refused(yard, executionId=execution) if action == "Ignore" else yard.unship.reasons(executionId=execution)
+    )
+    assert verdict == (["ALREADY_ROLLED_BACK"] if action == "Ignore" else ["DRIFT_DETECTED"])
+
+
+def test_stage_rollback_inside_rollback_steps_is_refused_when_it_is_loaded(yard: Yard) -> None:
+    again = undo(failureStrategies=on_failure("StageRollback"))
+    document = yaml.safe_dump_all(
+        [yard.service(), *yard.places(("prod",)), yard.pipeline(yard.stage("prod", undo_=[again]))]
+    )
+    assert [error["code"] for error in yard.unship.apply(document)] == ["STAGE_ROLLBACK_IN_ROLLBACK_STEPS"]

@@ -39,7 +39,10 @@ def test_every_other_status_is_not_successful(status: ExecutionStatus) -> None:
 @pytest.mark.parametrize("status", sorted(ExecutionStatus))
 def test_a_rollback_is_not_a_deployment_and_nothing_else(status: ExecutionStatus) -> None:
     facts = deployment(stage(snapshot=None, nodes=()), mark=mark(status=status, kind=ExecutionKind.ROLLBACK))
-    assert codes(facts) == ["NOT_A_DEPLOYMENT"]
+    (reason,) = reasons_of(facts, circumstances())
+    assert reason.code == "NOT_A_DEPLOYMENT"
+    unfinished = {"FAILED", "ABORTED", "COMPLETED_WITH_DRIFT"}
+    assert ("once more" in (reason.remedy or "")) == (status in unfinished)
 
 
 def test_not_latest_names_the_newer_and_says_when_that_is_no_way_either() -> None:
@@ -47,10 +50,10 @@ def test_not_latest_names_the_newer_and_says_when_that_is_no_way_either() -> Non
     reason = reasons_of(deployment(stage(newer=newer)), circumstances())[0]
     assert (reason.code, reason.stage_id) == ("NOT_LATEST_DEPLOYMENT", "s-prod")
     assert "deployment #9 of pipeline shop" in reason.message
-    assert "e9" in (reason.remedy or "")
+    assert reason.remedy == "Roll back deployment #9 of pipeline shop instead."
     undone = mark("e9", rollback_status=RollbackStatus.SUCCESS)
     reason = reasons_of(deployment(stage(newer=undone)), circumstances())[0]
-    assert "e9" not in (reason.remedy or "")
+    assert reason.remedy == "Run the pipeline with the version you want."
 
 
 @pytest.mark.parametrize("unsupported", [DeploymentType.CUSTOM, DeploymentType.TAS, None])
