@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -48,9 +48,6 @@ class Database:
         self.is_sqlite = self.url.startswith("sqlite")
         pool: dict[str, Any] = {"pool_size": 20, "max_overflow": 10, "pool_timeout": 10}
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **pool)
-        self.isolation: Literal["SERIALIZABLE", "READ COMMITTED"] = (
-            "SERIALIZABLE" if self.is_sqlite else "READ COMMITTED"
-        )
         self._turn = asyncio.Lock()
         if self.is_sqlite:
             event.listen(self.engine.sync_engine, "connect", prepare_sqlite)

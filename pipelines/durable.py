@@ -31,8 +31,16 @@ class Durable(Protocol):
         """Run `work` in one transaction of the application database that also records its result: exactly once."""
         ...
 
-    async def step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Run `work` and record its result: at least once, so it must be safe to repeat."""
+    async def step(
+        self,
+        name: str,
+        act: Callable[[], Awaitable[T]],
+        record: Callable[[AsyncSession, T], Awaitable[Any]],
+    ) -> Any:
+        """Run `act` at least once, so it must be safe to repeat; then `record` what it gave, exactly once.
+
+        Returns what `record` returned.
+        """
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -40,9 +48,9 @@ class Durable(Protocol):
         ...
 
     async def branches(self, calls: Sequence[Branch]) -> list[Any]:
-        """Run workflows at the same time and await all; results in the order of `calls`."""
+        """Run workflows at the same time and await all, also where one fails; results in the order of `calls`."""
         ...
 
     def is_interruption(self, raised: Exception) -> bool:
-        """Whether the engine itself raised this to stop the workflow here; it must not be swallowed."""
+        """Whether the workflow cannot go on here now but will be taken up again; it must not be swallowed."""
         ...

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
@@ -19,20 +19,21 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from dbos import (
     DBOS,
-    AsyncSQLAlchemyDatasource,
     DBOSConfig,
     DBOSPortableJSONSerializer,
     SetWorkflowID,
     error,
 )
-from filelock import FileLock, Timeout
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.columns import now
 from db.database import Database, prepare_sqlite
+from db.exclusive import only_process
+from db.outages import is_outage, outlast
 from pipelines.bell import Bell
+from pipelines.checkpoints import Checkpoints, forget
 from pipelines.durable import Branch
 from pipelines.instances import keep_synced
 from pipelines.reconciling import reconcile
@@ -55,16 +56,11 @@ _FORGET_AT_ONCE = 100
 _SERIALIZER = DBOSPortableJSONSerializer()
 
 
-class DatabaseInUse(Exception):
-    """Another process serves the same embedded database; it holds one process at a time."""
-
-
 @dataclass
 class _Engine:
-    """The workflows of this process. It is also what the runner sees of dbos (`pipelines.durable.Durable`)."""
+    """The workflows of this process."""
 
     database: Database
-    datasource: AsyncSQLAlchemyDatasource
     workflows: dict[str, Workflow] = field(default_factory=dict[str, Workflow])
     tasks: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
 
@@ -85,36 +81,6 @@ class _Engine:
         with SetWorkflowID(execution_id):
             await DBOS.start_workflow_async(self.workflows["execution"], execution_id)
 
-    async def transaction(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        async def in_session() -> T:
-            session = self.datasource.sql_session()
-            await self.database.begin(session)
-            return await work(session)
-
-        async with self.database.writing():
-            return await self.datasource.run_tx_step_async(
-                {"name": name, "isolation_level": self.database.isolation}, in_session
-            )
-
-    async def step(self, name: str, work: Callable[[], Awaitable[T]]) -> T:
-        async def awaited() -> T:
-            return await work()
-
-        return await DBOS.run_step_async({"name": name}, awaited)
-
-    async def sleep(self, seconds: float) -> None:
-        await DBOS.sleep_async(seconds)
-
-    async def branches(self, calls: Sequence[Branch]) -> list[Any]:
-        handles: list[Any] = []
-        for call in calls:
-            with SetWorkflowID(f"{call.arguments[0]}:{call.key}"):
-                handles.append(await DBOS.start_workflow_async(self.workflows[call.workflow], *call.arguments))
-        return [await handle.get_result() for handle in handles]
-
-    def is_interruption(self, raised: Exception) -> bool:
-        return isinstance(raised, error.DBOSException)
-
     async def stop(self) -> None:
         """Let go of the workflows where they are; the next process takes them up from their last record."""
         tasks = tuple(self.tasks)
@@ -124,6 +90,43 @@ class _Engine:
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
 
 
+@dataclass
+class _Workflow:
+    """The workflow that runs here and now, as the runner sees it (`pipelines.durable.Durable`)."""
+
+    engine: _Engine
+    checkpoints: Checkpoints
+
+    async def transaction(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        return await self.checkpoints.transaction(name, work)
+
+    async def step(
+        self,
+        name: str,
+        act: Callable[[], Awaitable[T]],
+        record: Callable[[AsyncSession, T], Awaitable[Any]],
+    ) -> Any:
+        return await self.checkpoints.step(name, act, record)
+
+    async def sleep(self, seconds: float) -> None:
+        await DBOS.sleep_async(seconds)
+
+    async def branches(self, calls: Sequence[Branch]) -> list[Any]:
+        handles: list[Any] = []
+        for call in calls:
+            with SetWorkflowID(f"{self.checkpoints.execution_id}:{call.key}"):
+                workflow = self.engine.workflows[call.workflow]
+                handles.append(await DBOS.start_workflow_async(workflow, *call.arguments))
+        ends = await asyncio.gather(*(handle.get_result() for handle in handles), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return list(ends)
+
+    def is_interruption(self, raised: Exception) -> bool:
+        return isinstance(raised, error.DBOSException) or is_outage(raised)
+
+
 @asynccontextmanager
 async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncGenerator[Runtime]:
     """The application, running: database opened, interrupted executions taken up again.
@@ -131,13 +134,10 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
     Raises DatabaseInUse where another process serves the same embedded database. The schema must be migrated.
     """
     database = Database(database_url)
-    with _only_process(database):
+    with only_process(database):
         try:
             DBOS(config=_config(database))
-            datasource = await AsyncSQLAlchemyDatasource.create(
-                database.url, engine=database.engine, serializer=_SERIALIZER
-            )
-            engine = _Engine(database, datasource)
+            engine = _Engine(database)
             runtime = Runtime(database, registry, rules, engine.enqueue, Bell())
             _register_workflows(engine, runtime)
             DBOS.launch()
@@ -156,7 +156,13 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
 
 def _register_workflows(engine: _Engine, runtime: Runtime) -> None:
     async def runner(execution_id: str) -> ExecutionRunner:
-        return ExecutionRunner(await Work.load(runtime, engine, execution_id))
+        workflow_id = DBOS.workflow_id or execution_id
+
+        async def opened(_again: bool) -> Work:
+            checkpoints = await Checkpoints.open(engine.database, execution_id, workflow_id)
+            return await Work.load(runtime, _Workflow(engine, checkpoints), execution_id)
+
+        return ExecutionRunner(await outlast(opened))
 
     async def execution(execution_id: str) -> None:
         await (await runner(execution_id)).run()
@@ -180,17 +186,22 @@ async def _keep_reconciled(runtime: Runtime) -> None:
         try:
             for execution_id in await reconcile(runtime.database, _lost_workflows):
                 await runtime.enqueue(execution_id)
-            await _forget_finished_workflows()
+            await _forget_finished_workflows(runtime.database)
         except Exception:
             logger.exception("accepted executions could not be compared with the engine's workflows")
         await asyncio.sleep(_RECONCILE_SECONDS)
 
 
-async def _forget_finished_workflows() -> None:
+async def _forget_finished_workflows(database: Database) -> None:
     """The events are the history; the engine's records of what has ended only take up room."""
-    cutoff = (now() - timedelta(days=_KEEP_DAYS)).isoformat()
+    cutoff = now() - timedelta(days=_KEEP_DAYS)
+    await forget(database, finished_before=cutoff)
     finished = await DBOS.list_workflows_async(
-        status="SUCCESS", completed_before=cutoff, limit=_FORGET_AT_ONCE, load_input=False, load_output=False
+        status="SUCCESS",
+        completed_before=cutoff.isoformat(),
+        limit=_FORGET_AT_ONCE,
+        load_input=False,
+        load_output=False,
     )
     if finished:
         await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
@@ -226,24 +237,3 @@ def _config(database: Database) -> DBOSConfig:
     config["system_database_url"] = engine_url.render_as_string()
     config["system_database_engine"] = engine
     return config
-
-
-@contextmanager
-def _only_process(database: Database) -> Generator[None]:
-    """SQLite serves one process: an exclusive lock that the operating system frees when the process dies."""
-    if not database.is_sqlite:
-        yield
-        return
-    path = f"{make_url(database.url).database}.lock"
-    lock = FileLock(path, mode=0o600)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as taken:
-        raise DatabaseInUse(
-            f"Another process serves this database already ({path} is locked). An embedded database serves one "
-            "process; stop the other one, or set UNSHIP_DATABASE_URL to a PostgreSQL database to run several."
-        ) from taken
-    try:
-        yield
-    finally:
-        lock.release()

@@ -5,13 +5,13 @@ Status moves only forward: an update names the legal predecessors and must hit e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from db.columns import now
 from db.statuses import (
@@ -39,16 +39,14 @@ class IllegalTransition(Exception):
 
 async def append(session: AsyncSession, execution_id: str, event_type: EventType, **fields: Any) -> int:
     """Append one event and return its sequence; the row lock on the execution keeps sequences without gaps."""
-    sequence = (
-        await session.execute(
-            sa.update(Execution)
-            .where(col(Execution.id) == execution_id)
-            .values(last_sequence=col(Execution.last_sequence) + 1)
-            .returning(col(Execution.last_sequence))
-        )
-    ).scalar_one()
-    session.add(Event(execution_id=execution_id, sequence=sequence, type=event_type, **fields))
-    await session.flush()
+    counted = await session.execute(
+        sa.update(Execution)
+        .where(col(Execution.id) == execution_id)
+        .values(last_sequence=col(Execution.last_sequence) + 1)
+        .returning(col(Execution.last_sequence))
+    )
+    sequence: int = counted.scalar_one()
+    await _write(session, execution_id, sequence, event_type, **fields)
     return sequence
 
 
@@ -57,25 +55,15 @@ async def move_execution(
     execution_id: str,
     status: ExecutionStatus,
     reason: str | None = None,
-    **changes: Any,
 ) -> None:
     """Move an execution to `status` and journal it."""
-    changes |= _timestamps(status is ExecutionStatus.RUNNING, status in FINISHED_EXECUTIONS)
-    await _move(session, Execution, execution_id, status, LEGAL_EXECUTION, changes)
-    await append(
-        session, execution_id, EventType.EXECUTION_STATUS_CHANGED, status=status, message=_bounded(reason)
-    )
+    if not await _moved_execution(session, execution_id, status, LEGAL_EXECUTION[status], reason):
+        raise _illegal(Execution, execution_id, status)
 
 
 async def begin_execution(session: AsyncSession, execution_id: str) -> None:
     """Move an execution to RUNNING with its first stage; the stages after it find that done."""
-    queued = await session.execute(
-        sa.select(col(Execution.id)).where(
-            col(Execution.id) == execution_id, col(Execution.status) == ExecutionStatus.QUEUED
-        )
-    )
-    if queued.first() is not None:
-        await move_execution(session, execution_id, ExecutionStatus.RUNNING)
+    await _moved_execution(session, execution_id, ExecutionStatus.RUNNING, (ExecutionStatus.QUEUED,))
 
 
 async def move_stage(
@@ -156,9 +144,42 @@ async def progressed(
     return True
 
 
+async def _moved_execution(
+    session: AsyncSession,
+    execution_id: str,
+    status: ExecutionStatus,
+    before: Sequence[ExecutionStatus],
+    reason: str | None = None,
+) -> bool:
+    """Move an execution that is in one of the statuses `before`; the same update counts its event."""
+    moved = await session.execute(
+        sa.update(Execution)
+        .where(col(Execution.id) == execution_id, col(Execution.status).in_(before))
+        .values(
+            status=status,
+            last_sequence=col(Execution.last_sequence) + 1,
+            **_timestamps(status is ExecutionStatus.RUNNING, status in FINISHED_EXECUTIONS),
+        )
+        .returning(col(Execution.last_sequence))
+    )
+    sequence: int | None = moved.scalar_one_or_none()
+    if sequence is None:
+        return False
+    event_type = EventType.EXECUTION_STATUS_CHANGED
+    await _write(session, execution_id, sequence, event_type, status=status, message=_bounded(reason))
+    return True
+
+
+async def _write(
+    session: AsyncSession, execution_id: str, sequence: int, event_type: EventType, **fields: Any
+) -> None:
+    session.add(Event(execution_id=execution_id, sequence=sequence, type=event_type, **fields))
+    await session.flush()
+
+
 async def _move(
     session: AsyncSession,
-    table: type[Execution] | type[Stage] | type[Step],
+    table: type[Stage] | type[Step],
     row_id: str,
     status: _StatusT,
     legal: Mapping[_StatusT, tuple[_StatusT, ...]],
@@ -171,7 +192,11 @@ async def _move(
         .returning(col(table.id))
     )
     if moved.first() is None:
-        raise IllegalTransition(f"{table.__name__} {row_id} cannot become {status}")
+        raise _illegal(table, row_id, status)
+
+
+def _illegal(table: type[SQLModel], row_id: str, status: StrEnum) -> IllegalTransition:
+    return IllegalTransition(f"{table.__name__} {row_id} cannot become {status}")
 
 
 def _timestamps(starts: bool, finishes: bool) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from pipelines.plan import PlannedStage
 from pipelines.records import stage_records
@@ -45,13 +44,12 @@ class Proof(Value):
         return self.restored if self.compared else None
 
 
-async def prove(runtime: Runtime, stage: PlannedStage, *, compared: bool) -> dict[str, Any]:
-    """A Proof as JSON. Instances that are still starting get some seconds to become what they should be."""
+async def prove(runtime: Runtime, stage: PlannedStage, *, compared: bool) -> Proof:
+    """What runs now. Instances that are still starting get some seconds to become what they should be."""
     try:
-        proof = await _prove(runtime, stage, compared=compared)
+        return await _prove(runtime, stage, compared=compared)
     except ProviderError as error:
-        proof = Proof(error=str(error), compared=compared)
-    return proof.as_json()
+        return Proof(error=str(error), compared=compared)
 
 
 async def _prove(runtime: Runtime, stage: PlannedStage, *, compared: bool) -> Proof:

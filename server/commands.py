@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from db.exclusive import DatabaseInUse
 from db.migrate import MigrationError
-from pipelines.engine import DatabaseInUse
 from providers.connectors import ConnectorsError
 from schema.building import sdl
 from server.administration import AdministrationRefused

@@ -1,5 +1,6 @@
 """The tables. Each unique index here enforces a rule that the code above only explains."""
 
+from db.tables.checkpoint import Checkpoint
 from db.tables.configuration import (
     Environment,
     EnvironmentGroup,
@@ -14,6 +15,7 @@ from db.tables.security import AuditEntry, Grant, MachineToken
 
 __all__ = [
     "AuditEntry",
+    "Checkpoint",
     "Environment",
     "EnvironmentGroup",
     "EnvironmentGroupMember",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import Any, cast
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
@@ -55,8 +54,8 @@ class _Attempt:
         """One process owns every execution of an embedded database; there is nobody to fence against."""
 
 
-async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: str) -> dict[str, Any]:
-    """One try at `step`, until `deadline` (ISO 8601). Returns a StepOutcome as JSON; raises no Exception."""
+async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: str) -> StepOutcome:
+    """One try at `step`, until `deadline` (ISO 8601). Raises only what interrupts the workflow here."""
     left = seconds_until(deadline, step.timeout)
     revealed: set[str] = set()
     try:
@@ -72,7 +71,7 @@ async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: str)
         if work.durable.is_interruption(error):
             raise
         outcome = _failure(error)
-    return cast("dict[str, Any]", _masked(outcome.as_json(), revealed))
+    return StepOutcome.model_validate(_masked(outcome.as_json(), revealed))
 
 
 def _masked(value: JsonValue, secrets: set[str]) -> JsonValue:

@@ -39,6 +39,8 @@ async def deadline_of_try(
 
 async def _outer_deadline(session: AsyncSession, work: Work, stage: PlannedStage) -> str:
     """The earlier of the stage's and the pipeline's deadline."""
+    if stage.timeout is None and work.plan.timeout is None:
+        return _NEVER
     row = (
         await session.execute(
             sa.select(sa.label("stage", col(Stage.started_at)), sa.label("execution", col(Execution.started_at)))

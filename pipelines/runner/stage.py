@@ -19,7 +19,7 @@ from pipelines.expressions import ExpressionError, evaluate_condition
 from pipelines.plan import PlannedStage
 from pipelines.proving import Proof, prove
 from pipelines.resolving import ResolvedStage, recording_scope, resolve
-from pipelines.runner.capturing import capture
+from pipelines.runner.capturing import Captured, capture
 from pipelines.runner.results import End, Result, runs, worst
 from pipelines.runner.steps import StepRunner
 from pipelines.runner.work import Work, abort_requested
@@ -42,8 +42,7 @@ class StageRunner:
         result = await self._record_way_back()
         if result is None:
             result = await self._run_steps()
-        proof = await self._prove(result)
-        return await self._end(result, proof)
+        return await (self._prove_and_end(result) if self._deploys else self._end(result))
 
     @property
     def _deploys(self) -> bool:
@@ -106,21 +105,20 @@ class StageRunner:
         """Before a deployment changes anything: the provider's snapshot. The failure, where there is one."""
         if self.work.is_rollback or not self._deploys:
             return None
-        captured = await self.work.durable.step(
-            f"capture {self.stage.identifier}", lambda: capture(self.work, self.stage)
+        error = await self.work.step(
+            f"capture {self.stage.identifier}", lambda: capture(self.work, self.stage), self._record_snapshot
         )
-        if captured["error"] is not None:
-            return Result(end=End.FAILED, reason=captured["error"])
+        return None if error is None else Result(end=End.FAILED, reason=error)
 
-        async def record(session: AsyncSession) -> None:
+    async def _record_snapshot(self, session: AsyncSession, captured: Captured) -> str | None:
+        if captured.snapshot is not None:
+            snapshot = captured.snapshot.as_json()
             await session.execute(
                 sa.update(Stage)
                 .where(col(Stage.id) == self.stage.id)
-                .values(snapshot=captured["snapshot"], previous_artifact=captured["snapshot"]["artifact"])
+                .values(snapshot=snapshot, previous_artifact=snapshot["artifact"])
             )
-
-        await self.work.transaction(f"record snapshot {self.stage.identifier}", record)
-        return None
+        return captured.error
 
     async def _run_steps(self) -> Result:
         if self.work.is_rollback:
@@ -138,10 +136,8 @@ class StageRunner:
         reason = f"{result.reason} The stage {how}{f': {undone.reason}' if undone.stops else '.'}"
         return worst([Result(end=End.FAILED, reason=reason), undone.model_copy(update={"reason": reason})])
 
-    async def _prove(self, result: Result) -> Proof | None:
-        """What runs on the target now; after a rollback, compared with the snapshot."""
-        if not self._deploys:
-            return None
+    async def _prove_and_end(self, result: Result) -> Result:
+        """End the stage by what runs on the target now; after a rollback, that is compared with the snapshot."""
         if not result.stops:
             await self.work.transaction(
                 f"verify {self.stage.identifier}",
@@ -150,19 +146,25 @@ class StageRunner:
                 ),
             )
         compared = self.work.is_rollback and not result.stops
-        proof = await self.work.durable.step(
+
+        async def end(session: AsyncSession, proof: Proof) -> None:
+            await self._close(session, result, proof)
+
+        await self.work.step(
             f"prove {self.stage.identifier}",
             lambda: prove(self.work.runtime, self.stage, compared=compared),
+            end,
         )
-        return Proof.model_validate(proof)
+        return result
 
-    async def _end(self, result: Result, proof: Proof | None) -> Result:
-        async def end(session: AsyncSession) -> dict[str, Any]:
-            return await self._close(session, result, proof)
+    async def _end(self, result: Result) -> Result:
+        async def end(session: AsyncSession) -> None:
+            await self._close(session, result, None)
 
-        return Result.model_validate(await self.work.transaction(f"end stage {self.stage.identifier}", end))
+        await self.work.transaction(f"end stage {self.stage.identifier}", end)
+        return result
 
-    async def _close(self, session: AsyncSession, result: Result, proof: Proof | None) -> dict[str, Any]:
+    async def _close(self, session: AsyncSession, result: Result, proof: Proof | None) -> None:
         statuses = await close_steps(session, self.work.execution_id, self.stage.id, StepStatus.ABANDONED)
         status, reason = stage_end(self.work.plan, result, proof, statuses)
         await close_stage(
@@ -176,4 +178,3 @@ class StageRunner:
                 triggered_by=self.work.triggered_by,
             ),
         )
-        return result.as_json()

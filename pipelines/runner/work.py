@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -48,6 +48,17 @@ class Work:
     async def transaction(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """A durable transaction, after which everybody who follows the execution is woken."""
         result = await self.durable.transaction(name, work)
+        self.runtime.bell.ring(self.execution_id)
+        return result
+
+    async def step(
+        self,
+        name: str,
+        act: Callable[[], Awaitable[T]],
+        record: Callable[[AsyncSession, T], Awaitable[Any]],
+    ) -> Any:
+        """A durable step, after which everybody who follows the execution is woken."""
+        result = await self.durable.step(name, act, record)
         self.runtime.bell.ring(self.execution_id)
         return result
 

@@ -190,6 +190,21 @@ def upgrade() -> None:
         sa.UniqueConstraint("environment_id", "identifier"),
     )
     op.create_table(
+        "checkpoint",
+        sa.Column("workflow_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("execution_id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("result", sa.JSON(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["execution_id"],
+            ["execution.id"],
+        ),
+        sa.PrimaryKeyConstraint("workflow_id", "position"),
+    )
+    op.create_index(op.f("ix_checkpoint_execution_id"), "checkpoint", ["execution_id"], unique=False)
+    op.create_table(
         "event",
         sa.Column("execution_id", sa.String(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
