@@ -1,5 +1,6 @@
 """The closed sets of the domain, and the legal status transitions: for each status, what may precede it."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -126,6 +127,20 @@ UNDO_CLAIMED = (
     _S.SUCCEEDED_WITH_IGNORED_FAILURES,
     _S.SKIPPED,
 )
+
+
+_MOST_TELLING_FIRST = (
+    RollbackStatus.STARTED,
+    RollbackStatus.FAILURE,
+    RollbackStatus.SUCCESS,
+    RollbackStatus.NOT_STARTED,
+)
+
+
+def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
+    """One status for several stages: the one that a user must see first."""
+    present = set(statuses)
+    return next((status for status in _MOST_TELLING_FIRST if status in present), RollbackStatus.UNAVAILABLE)
 
 
 class Role(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +16,7 @@ from db.statuses import (
     RollbackStatus,
     StageStatus,
     StepStatus,
+    most_telling,
 )
 from db.tables import Execution, ExecutionTarget, Stage, Target
 from pipelines import journal
@@ -24,18 +25,6 @@ from pipelines.plan import Plan, PlannedStage
 from pipelines.runner.results import execution_status
 
 _UNDONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
-_MOST_TELLING_FIRST = (
-    RollbackStatus.STARTED,
-    RollbackStatus.FAILURE,
-    RollbackStatus.SUCCESS,
-    RollbackStatus.NOT_STARTED,
-)
-
-
-def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
-    """One status for several stages: the one that a user must see first."""
-    present = set(statuses)
-    return next((status for status in _MOST_TELLING_FIRST if status in present), RollbackStatus.UNAVAILABLE)
 
 
 async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *, unexpected: bool) -> None:

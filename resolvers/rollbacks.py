@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from db.columns import now
 from db.queries.instances import InstanceRow
 from db.queries.places import Place, deployed_stages_by_place
-from db.statuses import RollbackStatus
 from pipelines.runtime import Runtime
 from resolvers.loading import Loaders
 from rollback.eligibility import judge
 from rollback.values import Eligibility, Reason, ReasonCode, Scope
-
-_TELLING = (
-    RollbackStatus.STARTED,
-    RollbackStatus.FAILURE,
-    RollbackStatus.SUCCESS,
-    RollbackStatus.NOT_STARTED,
-)
-
-
-def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
-    """One status for several targets: the one that a user must see first."""
-    present = set(statuses)
-    return next((status for status in _TELLING if status in present), RollbackStatus.UNAVAILABLE)
 
 
 async def eligibilities(runtime: Runtime, subject: str, scopes: Sequence[Scope]) -> list[Eligibility]:

@@ -18,10 +18,10 @@ from db.queries.places import (
     last_executions_by_place,
 )
 from db.queries.services import services_by_id
-from db.statuses import RollbackStatus
+from db.statuses import RollbackStatus, most_telling
 from resolvers.loading import Relation
 from resolvers.paging import page
-from resolvers.rollbacks import eligibilities, most_telling, scope_of_place
+from resolvers.rollbacks import eligibilities, scope_of_place
 from schema.context import Ctx
 from schema.inputs import instances_spec
 from schema.types import environment as environments

@@ -6,9 +6,8 @@ import itertools
 
 import pytest
 
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus
+from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus, most_telling
 from pipelines.documents.failure import ActionType, FailureKind, RunsAfter
-from pipelines.ending import most_telling
 from pipelines.plan import Strategy
 from pipelines.runner.results import Decision, End, Result, decide, execution_status, runs, worst
 

@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from benchmarks.sizes import Kind, Size, environment_id, execution_id, identifier, moment, service_id
-from db.statuses import RollbackStatus
+from db.statuses import RollbackStatus, most_telling
 from db.tables import Instance, Stage, Target
-from resolvers.rollbacks import most_telling
 from schema.ids import global_id
 from tests.schema.api import Api, open_api, run
 

@@ -16,6 +16,29 @@ from providers.values import Change, LiveInstance, Obstacle, Outcome, Release
 from tests.providers.attempts import TestAttempt
 from tests.providers.platforms import NAMESPACE, SHOP, KubernetesPlatform
 
+EXTRAS = """
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: extra}
+data: {a: b}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: store}
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Gi}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 2
+  maxReplicas: 9
+"""
+
 
 @dataclass
 class Story:
@@ -92,3 +115,8 @@ def kubectl(platform: KubernetesPlatform, directory: Path, *arguments: str, stdi
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def names(cluster: KubernetesPlatform, kind: str) -> list[str]:
+    """The names of the objects of that kind in the shop's namespace."""
+    return sorted(item["metadata"]["name"] for item in cluster.world.list(kind, NAMESPACE))

@@ -7,15 +7,11 @@ import pytest
 from providers.errors import ProviderNotFound
 from providers.kubernetes.history import KEPT_RELEASES
 from providers.values import Effect
-from tests.providers.kubernetes.stories import Story, shop, tell
+from tests.providers.kubernetes.stories import Story, names, shop, tell
 from tests.providers.platforms import NAMESPACE, RELEASE, KubernetesPlatform
 from tests.providers.tools import call, kubectl_patch
 
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
-
-
-def names(cluster: KubernetesPlatform, kind: str) -> list[str]:
-    return sorted(item["metadata"]["name"] for item in cluster.world.list(kind, NAMESPACE))
 
 
 def test_a_step_that_has_ended_is_not_done_again(cluster: KubernetesPlatform) -> None:

@@ -8,39 +8,11 @@ from typing import Any
 import pytest
 
 from providers.errors import ProviderRefused
-from tests.providers.kubernetes.stories import Story, kubectl, shop, tell
+from tests.providers.kubernetes.stories import EXTRAS, Story, kubectl, names, shop, tell
 from tests.providers.platforms import NAMESPACE, KubernetesPlatform
 from tests.providers.tools import call, kubectl_patch
 
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
-
-
-EXTRAS = """
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: extra}
-data: {a: b}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: store}
-spec:
-  accessModes: [ReadWriteOnce]
-  resources: {requests: {storage: 1Gi}}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
-  minReplicas: 2
-  maxReplicas: 9
-"""
-
-
-def names(cluster: KubernetesPlatform, kind: str) -> list[str]:
-    return sorted(item["metadata"]["name"] for item in cluster.world.list(kind, NAMESPACE))
 
 
 def container(cluster: KubernetesPlatform) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from providers.errors import ProviderRefused
 from tests.providers.attempts import TestAttempt
-from tests.providers.kubernetes.stories import Story, shop, tell
+from tests.providers.kubernetes.stories import EXTRAS, Story, names, shop, tell
 from tests.providers.platforms import NAMESPACE, KubernetesPlatform
 from tests.providers.tools import call, kubectl_patch
 
@@ -17,32 +17,6 @@ kind: Secret
 metadata: {{name: web-secret}}
 stringData: {{password: {password}}}
 """
-EXTRAS = """
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: extra}
-data: {a: b}
----
-apiVersion: v1
-kind: PersistentVolumeClaim
-metadata: {name: store}
-spec:
-  accessModes: [ReadWriteOnce]
-  resources: {requests: {storage: 1Gi}}
----
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: web}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
-  minReplicas: 2
-  maxReplicas: 9
-"""
-
-
-def names(cluster: KubernetesPlatform, kind: str) -> list[str]:
-    return sorted(item["metadata"]["name"] for item in cluster.world.list(kind, NAMESPACE))
 
 
 def test_what_only_the_undone_release_created_is_deleted(cluster: KubernetesPlatform) -> None:
