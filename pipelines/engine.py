@@ -117,11 +117,17 @@ class _Workflow:
             with SetWorkflowID(f"{self.checkpoints.execution_id}:{call.key}"):
                 workflow = self.engine.workflows[call.workflow]
                 handles.append(await DBOS.start_workflow_async(workflow, *call.arguments))
-        ends = await asyncio.gather(*(handle.get_result() for handle in handles), return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-        return list(ends)
+        ends: list[Any] = []
+        failures: list[Exception] = []
+        # One after the other: the engine numbers what a workflow awaits by the order in which it does.
+        for handle in handles:
+            try:
+                ends.append(await handle.get_result())
+            except Exception as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+        return ends
 
     def is_interruption(self, raised: Exception) -> bool:
         return isinstance(raised, error.DBOSException) or is_outage(raised)
