@@ -1,7 +1,7 @@
-"""The records of one workflow: each transaction and step, exactly once, in the application database itself.
+"""What an execution has done so far: each transaction and step once, recorded in the application database itself.
 
-A record commits together with the events and statuses it stands for, so a workflow that repeats after a crash can
-neither lose nor double them.
+A record commits together with the events and statuses it stands for, so an execution that is taken up again after
+a crash can neither lose nor double them: it runs from its start, and what is on record is answered from there.
 """
 
 from __future__ import annotations
@@ -21,40 +21,48 @@ from db.tables import Checkpoint, Execution
 
 T = TypeVar("T")
 
+# By branch and position: what was done, and its result.
+Records = dict[tuple[str, int], tuple[str, Any]]
+
 _FORGET_AT_ONCE = 100
 
 
 class DifferentRepetition(Exception):
-    """A workflow repeats something else than what its records say; going on would do things twice or never."""
+    """An execution repeats something else than what its records say; going on would do things twice or never."""
 
 
 @dataclass
 class Checkpoints:
-    """What the workflow `workflow_id` of an execution has done so far, and the place for what it does next.
+    """The records of one branch of an execution, and the place for what it does next.
 
-    A workflow does one thing after the other; what runs beside it is another workflow.
+    A branch does one thing after the other; what runs beside it is a branch of its own. Results are plain JSON.
     """
 
     database: Database
     execution_id: str
-    workflow_id: str
-    recorded: dict[int, tuple[str, Any]] = field(default_factory=dict[int, tuple[str, Any]])
+    recorded: Records = field(default_factory=dict[tuple[str, int], tuple[str, Any]])
+    name: str = ""
     position: int = 0
 
     @classmethod
-    async def open(cls, database: Database, execution_id: str, workflow_id: str) -> Checkpoints:
-        """The records so far; none for a workflow that begins."""
-        rows = sa.select(col(Checkpoint.position), col(Checkpoint.name), col(Checkpoint.result)).where(
-            col(Checkpoint.workflow_id) == workflow_id
-        )
+    async def open(cls, database: Database, execution_id: str) -> Checkpoints:
+        """The records so far; none for an execution that begins."""
+        rows = sa.select(
+            col(Checkpoint.branch), col(Checkpoint.position), col(Checkpoint.name), col(Checkpoint.result)
+        ).where(col(Checkpoint.execution_id) == execution_id)
         async with database.read() as connection:
-            recorded = {row.position: (row.name, row.result) for row in await connection.execute(rows)}
-        return cls(database, execution_id, workflow_id, recorded)
+            found = await connection.execute(rows)
+            recorded = {(row.branch, row.position): (row.name, row.result) for row in found}
+        return cls(database, execution_id, recorded)
+
+    def branch(self, name: str) -> Checkpoints:
+        """The records of what runs beside this; `name` is unique within the execution."""
+        return Checkpoints(self.database, self.execution_id, self.recorded, name)
 
     async def transaction(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Run `work` and record its result (plain JSON) in one transaction; an outage is outlasted."""
+        """Run `work` and record its result in one transaction, exactly once; an outage is outlasted."""
         self.position += 1
-        if self.position in self.recorded:
+        if (self.name, self.position) in self.recorded:
             return self._result(name)
         return await self._commit(name, work)
 
@@ -64,35 +72,37 @@ class Checkpoints:
         act: Callable[[], Awaitable[T]],
         record: Callable[[AsyncSession, T], Awaitable[Any]],
     ) -> Any:
-        """Run `act`, then `record` what it gave in one transaction with the record's own result (plain JSON).
+        """Run `act`, then `record` what it gave in one transaction with the result of `record`, which is returned.
 
-        A crash between the two repeats `act`, so it must be safe to repeat.
+        A crash between the two, and an outage in the first, repeat `act`, so it must be safe to repeat.
         """
         self.position += 1
-        if self.position in self.recorded:
+        if (self.name, self.position) in self.recorded:
             return self._result(name)
         done = await outlast(lambda _again: act())
         return await self._commit(name, lambda session: record(session, done))
 
     def _result(self, name: str) -> Any:
-        recorded, result = self.recorded[self.position]
+        recorded, result = self.recorded[self.name, self.position]
         if recorded != name:
             raise DifferentRepetition(
-                f'Workflow {self.workflow_id} does "{name}" where its record {self.position} is "{recorded}".'
+                f'Execution {self.execution_id} does "{name}" where its record {self.name}/{self.position} is '
+                f'"{recorded}".'
             )
         return result
 
     async def _commit(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async def attempt(again: bool) -> T:
             async with self.database.write() as session:
-                if again and (committed := await session.get(Checkpoint, (self.workflow_id, self.position))):
+                key = (self.execution_id, self.name, self.position)
+                if again and (committed := await session.get(Checkpoint, key)):
                     return committed.result
                 result = await work(session)
                 session.add(
                     Checkpoint(
-                        workflow_id=self.workflow_id,
-                        position=self.position,
                         execution_id=self.execution_id,
+                        branch=self.name,
+                        position=self.position,
                         name=name,
                         result=result,
                     )

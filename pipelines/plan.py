@@ -122,13 +122,3 @@ def groups_of_steps(nodes: tuple[Node, ...], above: tuple[str, ...] = ()) -> Ite
             yield from groups_of_steps(node.nodes, (*above, node.identifier))
         else:
             yield from groups_of_steps(node.nodes, above)
-
-
-def node_at(nodes: tuple[Node, ...], path: tuple[int, ...]) -> Node:
-    """The node at that path of positions."""
-    node = nodes[path[0]]
-    for index in path[1:]:
-        if isinstance(node, PlannedStep):
-            raise IndexError("a step has no nodes")
-        node = node.nodes[index]
-    return node

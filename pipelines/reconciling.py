@@ -1,9 +1,9 @@
-"""Finds accepted executions that no workflow carries: a crash came between the commit and the hand-over."""
+"""Which accepted executions should be carried by now; the engine finds those that are not."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -16,16 +16,11 @@ from db.tables import Execution
 _HAND_OVER_SECONDS = 5.0
 
 
-async def reconcile(database: Database, lost: Callable[[Sequence[str]], Awaitable[list[str]]]) -> list[str]:
-    """The active executions that `lost` says nobody carries; those accepted just now are still on their way."""
-    settled = now() - timedelta(seconds=_HAND_OVER_SECONDS)
+async def settled_executions(database: Database, started: datetime) -> Sequence[str]:
+    """The active executions, but for those accepted just now (after `started`), which are on their way."""
+    settled = max(started, now() - timedelta(seconds=_HAND_OVER_SECONDS))
+    query = sa.select(col(Execution.id)).where(
+        col(Execution.status).in_(ACTIVE_EXECUTIONS), col(Execution.created_at) < settled
+    )
     async with database.read() as connection:
-        active = (
-            await connection.execute(
-                sa.select(col(Execution.id)).where(
-                    col(Execution.status).in_(ACTIVE_EXECUTIONS), col(Execution.created_at) < settled
-                )
-            )
-        ).scalars()
-        execution_ids = list(active)
-    return await lost(execution_ids) if execution_ids else []
+        return (await connection.scalars(query)).all()

@@ -97,6 +97,7 @@ class Stage(SQLModel, table=True):
         sa.Index("ix_stage_service", "service_id", "execution_id"),
         sa.Index("ix_stage_environment", "environment_id", "execution_id"),
         sa.Index("ix_stage_original", "original_stage_id"),
+        sa.Index("ix_stage_rollback_status", "rollback_status", "id"),
         sa.Index(
             "uq_one_undo_per_stage",
             "original_stage_id",

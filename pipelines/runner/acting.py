@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from db.outages import is_outage
 from pipelines import journal
 from pipelines.documents.base import EXPRESSION_MARK
 from pipelines.documents.failure import FailureKind
@@ -54,8 +56,8 @@ class _Attempt:
         """One process owns every execution of an embedded database; there is nobody to fence against."""
 
 
-async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: str) -> StepOutcome:
-    """One try at `step`, until `deadline` (ISO 8601). Raises only what interrupts the workflow here."""
+async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: datetime) -> StepOutcome:
+    """One try at `step`, until `deadline`. Raises nothing but outages of the database."""
     left = seconds_until(deadline, step.timeout)
     revealed: set[str] = set()
     try:
@@ -68,7 +70,7 @@ async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: str)
             + (f", that of its stage {stage.timeout:g} s." if stage.timeout else "."),
         )
     except Exception as error:
-        if work.durable.is_interruption(error):
+        if is_outage(error):
             raise
         outcome = _failure(error)
     return StepOutcome.model_validate(_masked(outcome.as_json(), revealed))

@@ -1,8 +1,8 @@
-"""Until when a step may try: its own, its stage's and the pipeline's timeout, as ISO 8601 texts that sort."""
+"""Until when a step may try: its own, its stage's and the pipeline's timeout."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,31 +13,31 @@ from db.tables import Execution, Stage
 from pipelines.plan import PlannedStage
 from pipelines.runner.work import Work
 
-_NEVER = "9999-12-31T00:00:00.000000+00:00"
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _RECOVERY_GRACE = 30.0
 
 
-def seconds_until(deadline: str, timeout: float) -> float:
+def seconds_until(deadline: datetime, timeout: float) -> float:
     """What is left until the deadline of a try; where an outage ate all of it, still enough for one look."""
-    left = (datetime.fromisoformat(deadline) - now()).total_seconds()
+    left = (deadline - now()).total_seconds()
     return left if left > 0 else min(timeout, _RECOVERY_GRACE)
 
 
 async def deadline_of_try(
     session: AsyncSession, work: Work, stage: PlannedStage, seconds: float, *, undoing: bool
-) -> str | None:
+) -> datetime | None:
     """Until when a try that may last `seconds` may go on; None where the stage's or pipeline's time is over.
 
     The time that a deployment used up is not taken from the steps that roll it back.
     """
     at = now()
-    deadline = _text(at + timedelta(seconds=seconds))
+    deadline = at + timedelta(seconds=seconds)
     if work.is_rollback or not undoing:
         deadline = min(deadline, await _outer_deadline(session, work, stage))
-    return deadline if deadline > _text(at) else None
+    return deadline if deadline > at else None
 
 
-async def _outer_deadline(session: AsyncSession, work: Work, stage: PlannedStage) -> str:
+async def _outer_deadline(session: AsyncSession, work: Work, stage: PlannedStage) -> datetime:
     """The earlier of the stage's and the pipeline's deadline."""
     if stage.timeout is None and work.plan.timeout is None:
         return _NEVER
@@ -51,9 +51,5 @@ async def _outer_deadline(session: AsyncSession, work: Work, stage: PlannedStage
     return min(_deadline(row.stage, stage.timeout), _deadline(row.execution, work.plan.timeout))
 
 
-def _deadline(started: datetime | None, timeout: float | None) -> str:
-    return _NEVER if started is None or timeout is None else _text(started + timedelta(seconds=timeout))
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds")
+def _deadline(started: datetime | None, timeout: float | None) -> datetime:
+    return _NEVER if started is None or timeout is None else started + timedelta(seconds=timeout)

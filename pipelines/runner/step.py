@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from db.columns import now
 from db.statuses import StepStatus
 from pipelines import journal
 from pipelines.abort import request_abort
@@ -17,30 +19,30 @@ from pipelines.expressions import ExpressionError, evaluate_condition
 from pipelines.plan import PlannedStage, PlannedStep
 from pipelines.resolving import recording_scope
 from pipelines.runner.acting import act
-from pipelines.runner.deadlines import deadline_of_try, seconds_until
+from pipelines.runner.deadlines import deadline_of_try
 from pipelines.runner.results import Decision, End, Result, StepOutcome, decide, runs
 from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import stage_scope_words
 from pipelines.steps import WAIT, StepFailed, wait_seconds
 from providers.values import Progress, Value
 
-_SLEEP_SLICE = 2.0
 # A wait cut by less than this was not cut, only begun a moment later.
 _EARLY = 0.5
+_BEFORE = datetime.min.replace(tzinfo=UTC)
 
 
 class Turn(Value):
-    """What comes next for a step: its end, a pause before the next try, or a try until `deadline` (ISO 8601).
+    """What comes next for a step: its end, a pause `until` the next try (for a `reason`), or a try until then.
 
-    A pause has its `reason`. A Wait has its `wait`, and the `room` that its deadline leaves for it. Seconds.
+    A Wait has its `wait` in seconds; it is `cut` where its stage's time is over before.
     """
 
     result: Result | None = None
-    pause: float | None = None
+    until: datetime = _BEFORE
+    paused: bool = False
     reason: str | None = None
-    deadline: str = ""
     wait: float | None = None
-    room: float = 0
+    cut: bool = False
 
 
 Turning = Callable[[AsyncSession], Awaitable[Turn]]
@@ -60,13 +62,13 @@ class OneStep:
         tries = 1
         turn = await self._turn("begin", lambda session: self._begin(session, failed=failed))
         while turn.result is None:
-            if turn.pause is not None:
+            if turn.paused:
                 tries += 1
-                turn = await self._after_pause(turn.pause, turn.reason, tries)
+                turn = await self._after_pause(turn, tries)
             elif turn.wait is not None:
-                turn = await self._wait(turn.wait, turn.room, tries)
+                turn = await self._wait(turn, turn.wait, tries)
             else:
-                turn = await self._try(turn.deadline, tries)
+                turn = await self._try(turn.until, tries)
         return turn.result
 
     async def _begin(self, session: AsyncSession, *, failed: bool) -> Turn:
@@ -112,9 +114,10 @@ class OneStep:
             return await self._settle(session, StepOutcome(error=FailureKind.TIMEOUT, message=message), tries)
         if wait is not None:
             await self._tell(session, f"Waiting {wait:g} s.")
-        return Turn(deadline=deadline, wait=wait, room=seconds_until(deadline, seconds))
+        cut = wait is not None and (deadline - now()).total_seconds() < wait - _EARLY
+        return Turn(until=deadline, wait=wait, cut=cut)
 
-    async def _try(self, deadline: str, tries: int) -> Turn:
+    async def _try(self, deadline: datetime, tries: int) -> Turn:
         async def settle(session: AsyncSession, outcome: StepOutcome) -> JsonValue:
             return (await self._settle(session, outcome, tries)).as_json()
 
@@ -123,10 +126,10 @@ class OneStep:
         )
         return Turn.model_validate(settled)
 
-    async def _wait(self, wait: float, room: float, tries: int) -> Turn:
-        await self._sleep(min(wait, room))
+    async def _wait(self, turn: Turn, wait: float, tries: int) -> Turn:
+        await self.work.sleep_until(turn.until)
         outcome = StepOutcome()
-        if wait - room >= _EARLY:
+        if turn.cut:
             message = f"The stage's time was over before {wait:g} s were."
             outcome = StepOutcome(error=FailureKind.TIMEOUT, message=message)
 
@@ -135,11 +138,11 @@ class OneStep:
 
         return await self._turn("wait", end)
 
-    async def _after_pause(self, seconds: float, reason: str | None, tries: int) -> Turn:
-        await self._sleep(seconds)
+    async def _after_pause(self, turn: Turn, tries: int) -> Turn:
+        await self.work.sleep_until(turn.until)
 
         async def again(session: AsyncSession) -> Turn:
-            return await self._aborted(session, reason) or await self._allow(session, tries)
+            return await self._aborted(session, turn.reason) or await self._allow(session, tries)
 
         return await self._turn("retry", again)
 
@@ -152,24 +155,14 @@ class OneStep:
             if aborted := await self._aborted(session, outcome.message):
                 return aborted
             await self._tell(session, f"Try {tries} failed: {outcome.message} Next try in {decision.wait:g} s.")
-            return Turn(pause=decision.wait, reason=outcome.message)
+            until = now() + timedelta(seconds=decision.wait)
+            return Turn(paused=True, until=until, reason=outcome.message)
         status, result = _ending(outcome, decision)
         await self._move(session, status, outcome.message, outputs=outcome.outputs)
         if result.action is ActionType.ABORT:
             reason = f'Step "{self.step.name}" failed: {result.reason}'
             await request_abort(session, self.work.execution_id, reason)
         return Turn(result=result)
-
-    async def _sleep(self, seconds: float) -> None:
-        """Sleep durably, in slices, until the time is over or an abort was asked for."""
-        aborted = False
-        while seconds > 0 and not aborted:
-            await self.work.durable.sleep(min(seconds, _SLEEP_SLICE))
-            seconds -= _SLEEP_SLICE
-            if seconds > 0:
-                aborted = await self.work.transaction(
-                    "abort?", lambda session: abort_requested(session, self.work.execution_id)
-                )
 
     async def _aborted(self, session: AsyncSession, reason: str | None = None) -> Turn | None:
         if not await abort_requested(session, self.work.execution_id):

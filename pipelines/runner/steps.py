@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
-from pipelines.durable import Branch
-from pipelines.plan import Node, PlannedParallel, PlannedStage, PlannedStep, node_at
+from pipelines.plan import Node, PlannedParallel, PlannedStage, PlannedStep
 from pipelines.runner.results import End, Result, worst
 from pipelines.runner.step import OneStep
 from pipelines.runner.work import Work
@@ -22,16 +21,9 @@ class StepRunner:
     stage: PlannedStage
     undoing: bool
 
-    @property
-    def _nodes(self) -> tuple[Node, ...]:
-        return self.stage.rollback_steps if self.undoing else self.stage.steps
-
     async def run_all(self) -> Result:
-        return await self._sequence(self._nodes, (), failed=False)
-
-    async def run_at(self, path: Path, *, failed: bool) -> Result:
-        """Run the node at `path`, as one branch of a parallel block."""
-        return await self._node(node_at(self._nodes, path), path, failed=failed)
+        nodes = self.stage.rollback_steps if self.undoing else self.stage.steps
+        return await self._sequence(nodes, (), failed=False)
 
     async def _sequence(self, nodes: Sequence[Node], path: Path, *, failed: bool) -> Result:
         results: list[Result] = []
@@ -52,13 +44,10 @@ class StepRunner:
 
     async def _parallel(self, node: PlannedParallel, path: Path, *, failed: bool) -> Result:
         which = "rollback" if self.undoing else "forward"
-        branches = [
-            Branch(
-                "branch",
-                f"{self.stage.id}:{which}:{'.'.join(map(str, (*path, index)))}",
-                (self.work.execution_id, self.stage.id, self.undoing, [*path, index], failed),
-            )
-            for index in range(len(node.nodes))
-        ]
-        ends = await self.work.durable.branches(branches)
-        return worst(Result.model_validate(end) for end in ends)
+
+        def member(index: int) -> Callable[[Work], Awaitable[Result]]:
+            return lambda work: replace(self, work=work)._node(node.nodes[index], (*path, index), failed=failed)
+
+        places = {index: ".".join(map(str, (*path, index))) for index in range(len(node.nodes))}
+        branches = {f"{self.stage.id}:{which}:{place}": member(index) for index, place in places.items()}
+        return worst(await self.work.beside(branches))

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
+from db.columns import now
+from db.outages import outlast
 from db.statuses import ExecutionKind
 from db.tables import Execution
-from pipelines.durable import Durable
+from pipelines.checkpoints import Checkpoints
 from pipelines.plan import Plan
 from pipelines.runtime import Runtime
 
 T = TypeVar("T")
+
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -24,13 +31,14 @@ class Work:
     """One execution being run. The plan is frozen, so reading it again after a crash gives the same."""
 
     runtime: Runtime
-    durable: Durable
+    checkpoints: Checkpoints
     execution_id: str
     triggered_by: str
     plan: Plan
 
     @classmethod
-    async def load(cls, runtime: Runtime, durable: Durable, execution_id: str) -> Work:
+    async def load(cls, runtime: Runtime, execution_id: str) -> Work:
+        checkpoints = await Checkpoints.open(runtime.database, execution_id)
         async with runtime.database.read() as connection:
             row = (
                 await connection.execute(
@@ -39,15 +47,15 @@ class Work:
                     )
                 )
             ).one()
-        return cls(runtime, durable, execution_id, row.triggered_by, Plan.model_validate(row.plan))
+        return cls(runtime, checkpoints, execution_id, row.triggered_by, Plan.model_validate(row.plan))
 
     @property
     def is_rollback(self) -> bool:
         return self.plan.kind is ExecutionKind.ROLLBACK
 
     async def transaction(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """A durable transaction, after which everybody who follows the execution is woken."""
-        result = await self.durable.transaction(name, work)
+        """A recorded transaction, after which everybody who follows the execution is woken."""
+        result = await self.checkpoints.transaction(name, work)
         self.runtime.bell.ring(self.execution_id)
         return result
 
@@ -57,14 +65,42 @@ class Work:
         act: Callable[[], Awaitable[T]],
         record: Callable[[AsyncSession, T], Awaitable[Any]],
     ) -> Any:
-        """A durable step, after which everybody who follows the execution is woken."""
-        result = await self.durable.step(name, act, record)
+        """A recorded step, after which everybody who follows the execution is woken."""
+        result = await self.checkpoints.step(name, act, record)
         self.runtime.bell.ring(self.execution_id)
         return result
 
+    def branch(self, name: str) -> Work:
+        """The same execution, for something that runs beside the rest of it; `name` is unique within it."""
+        return replace(self, checkpoints=self.checkpoints.branch(name))
 
-async def abort_requested(session: AsyncSession, execution_id: str) -> bool:
+    async def beside(self, branches: Mapping[str, Callable[[Work], Awaitable[T]]]) -> list[T]:
+        """Run branches, by their names, at the same time. All have ended when this returns or raises."""
+        runs = (run(self.branch(name)) for name, run in branches.items())
+        ends = await asyncio.gather(*runs, return_exceptions=True)
+        done: list[T] = []
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+            done.append(end)
+        return done
+
+    async def sleep_until(self, moment: datetime) -> None:
+        """Sleep until then, or until an abort is asked for: the bell wakes it, a look now and then is the net."""
+        with self.runtime.bell.listen(self.execution_id) as rung:
+            while (left := (moment - now()).total_seconds()) > 0:
+                rung.clear()
+                if await outlast(lambda _again: self._abort_requested()):
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(rung.wait(), min(left, _LOOK_SECONDS))
+
+    async def _abort_requested(self) -> bool:
+        async with self.runtime.database.read() as connection:
+            return await abort_requested(connection, self.execution_id)
+
+
+async def abort_requested(reader: AsyncSession | AsyncConnection, execution_id: str) -> bool:
     """Whether somebody asked to stop; read between steps, inside the transaction that would start the next."""
-    return (
-        await session.execute(sa.select(col(Execution.abort_requested)).where(col(Execution.id) == execution_id))
-    ).scalar_one()
+    wish = sa.select(col(Execution.abort_requested)).where(col(Execution.id) == execution_id)
+    return (await reader.execute(wish)).scalar_one()

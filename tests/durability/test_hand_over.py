@@ -1,16 +1,15 @@
-"""A crash between the commit that accepts an execution and its hand-over to the engine: it runs all the same."""
+"""What was accepted runs, although a crash came before the engine had it, or the engine gave it up."""
 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from contextlib import closing
+from pathlib import Path
 
-import sqlalchemy as sa
-from sqlmodel import col
+import pytest
 
-from db.columns import now
-from db.tables import Execution
 from pipelines.answers import Started
 from pipelines.runtime import Rules, Runtime
 from pipelines.start import RunRequest, run_pipeline
@@ -24,21 +23,14 @@ from tests.support.shop import NEW, OLD, Shop
 
 
 def accepted_and_dead(stage: Theatre, accept: Callable[[Runtime], Awaitable[str]]) -> str:
-    """An execution that a process accepted, and then died; some time ago. Returns its public id."""
+    """An execution that a process accepted, and then died. Returns its public id."""
     stage.unship.stop()
 
     async def play() -> str:
         url = f"sqlite:///{stage.directory / 'data' / 'unship.db'}"
         connectors = load_connectors(stage.directory / "connectors.yaml")
         async with open_runtime(url, connectors=connectors, rules=Rules(post_prod_rollback=True)) as runtime:
-            execution_id = await accept(runtime)
-            async with runtime.database.write() as session:
-                await session.execute(
-                    sa.update(Execution)
-                    .where(col(Execution.id) == execution_id)
-                    .values(created_at=now() - timedelta(minutes=1))
-                )
-            return execution_id
+            return await accept(runtime)
 
     execution = global_id("Execution", asyncio.run(play()))
     stage.unship.start()
@@ -66,4 +58,40 @@ def test_an_accepted_rollback_runs(stage: Theatre, shop: Shop) -> None:
 
     rollback = accepted_and_dead(stage, accept)
     assert stage.unship.finish(rollback) == "SUCCEEDED"
+    assert {image.partition(":")[2] for image in shop.images("prod")} == {OLD}
+
+
+def forgotten(engine: Path) -> None:
+    for path in engine.parent.glob(f"{engine.name}*"):
+        path.unlink()
+
+
+def ended(status: str) -> Callable[[Path], None]:
+    def end(engine: Path) -> None:
+        with closing(sqlite3.connect(engine)) as connection, connection:
+            changed = connection.execute(
+                "UPDATE workflow_status SET status = ? WHERE status = 'PENDING'", (status,)
+            )
+            assert changed.rowcount == 1
+
+    return end
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [forgotten, ended("ERROR")],
+    ids=["engine-file-deleted", "ended-in-error"],
+)
+def test_what_the_engine_gave_up_goes_on(stage: Theatre, shop: Shop, breaking: Callable[[Path], None]) -> None:
+    deployment = stage.unship.deploy(shop.name, tag=NEW)
+    rollback = stage.unship.roll_back(target={"executionId": deployment})["execution"]["id"]
+    with stage.unship.progress(rollback) as batches:
+        seen = next(batch for batch in batches if batch["events"][-1]["sequence"] >= 6)
+        stage.kill_now()
+    breaking(stage.directory / "data" / "unship.db-engine")
+    stage.unship.start()
+    with stage.unship.progress(rollback, after=seen["cursor"]) as batches:
+        rest = [event["sequence"] for batch in batches for event in batch["events"]]
+    assert rest == list(range(seen["events"][-1]["sequence"] + 1, rest[-1] + 1))
+    assert stage.unship.execution(rollback)["status"] == "SUCCEEDED"
     assert {image.partition(":")[2] for image in shop.images("prod")} == {OLD}

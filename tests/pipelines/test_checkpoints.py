@@ -51,13 +51,14 @@ async def service_name(database: Database) -> str:
 
 def test_a_repetition_is_answered_from_the_records(database_url: str) -> None:
     async def play(database: Database, execution_id: str) -> None:
-        first = await Checkpoints.open(database, execution_id, execution_id)
+        first = await Checkpoints.open(database, execution_id)
         assert await first.transaction("rename", rename) == 4
         assert await first.transaction("rename", rename) == 5
-        again = await Checkpoints.open(database, execution_id, execution_id)
+        again = await Checkpoints.open(database, execution_id)
         assert [await again.transaction("rename", rename) for _ in range(3)] == [4, 5, 6]
-        beside = await Checkpoints.open(database, execution_id, f"{execution_id}:branch")
-        assert await beside.transaction("rename", rename) == 7
+        assert await again.branch("beside").transaction("rename", rename) == 7
+        last = await Checkpoints.open(database, execution_id)
+        assert await last.branch("beside").transaction("rename", rename) == 7
         assert await service_name(database) == "web++++"
 
     scenario(database_url, play)
@@ -69,11 +70,11 @@ def test_a_crash_within_a_transaction_leaves_nothing_of_it(database_url: str) ->
             await rename(session)
             raise Crash
 
-        checkpoints = await Checkpoints.open(database, execution_id, execution_id)
+        checkpoints = await Checkpoints.open(database, execution_id)
         with pytest.raises(Crash):
             await checkpoints.transaction("rename", dies)
         assert await service_name(database) == "web"
-        again = await Checkpoints.open(database, execution_id, execution_id)
+        again = await Checkpoints.open(database, execution_id)
         assert await again.transaction("rename", rename) == 4
 
     scenario(database_url, play)
@@ -94,9 +95,9 @@ def test_a_step_acts_again_until_what_it_gave_is_recorded(database_url: str) -> 
             return [outcome, await rename(session)]
 
         with pytest.raises(Crash, match="outcome 1"):
-            await (await Checkpoints.open(database, execution_id, execution_id)).step("act", act, dies)
+            await (await Checkpoints.open(database, execution_id)).step("act", act, dies)
         for _ in range(2):
-            checkpoints = await Checkpoints.open(database, execution_id, execution_id)
+            checkpoints = await Checkpoints.open(database, execution_id)
             assert await checkpoints.step("act", act, record) == ["outcome 2", 4]
         assert acted == ["act", "act"]
 
@@ -105,9 +106,9 @@ def test_a_step_acts_again_until_what_it_gave_is_recorded(database_url: str) -> 
 
 def test_another_repetition_than_recorded_is_refused(database_url: str) -> None:
     async def play(database: Database, execution_id: str) -> None:
-        await (await Checkpoints.open(database, execution_id, execution_id)).transaction("begin a", rename)
-        again = await Checkpoints.open(database, execution_id, execution_id)
-        with pytest.raises(DifferentRepetition, match='does "begin b" where its record 1 is "begin a"'):
+        await (await Checkpoints.open(database, execution_id)).transaction("begin a", rename)
+        again = await Checkpoints.open(database, execution_id)
+        with pytest.raises(DifferentRepetition, match='does "begin b" where its record /1 is "begin a"'):
             await again.transaction("begin b", rename)
         assert await service_name(database) == "web+"
 
@@ -129,7 +130,7 @@ def test_an_outage_is_outlasted_and_the_act_is_not_repeated_for_it(postgres_url:
                 await session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
             return outcome
 
-        checkpoints = await Checkpoints.open(database, execution_id, execution_id)
+        checkpoints = await Checkpoints.open(database, execution_id)
         assert await checkpoints.step("act", act, record) == "outcome"
         assert tries == ["act", "record", "record"]
         assert await service_name(database) == "web+"
@@ -151,7 +152,7 @@ def test_an_outage_within_the_act_repeats_the_act(postgres_url: str) -> None:
         async def record(_session: AsyncSession, outcome: str) -> str:
             return outcome
 
-        checkpoints = await Checkpoints.open(database, execution_id, execution_id)
+        checkpoints = await Checkpoints.open(database, execution_id)
         assert await checkpoints.step("act", act, record) == "outcome"
         assert acted == ["act", "act"]
 
@@ -164,12 +165,12 @@ def test_a_commit_whose_answer_was_lost_is_not_done_twice(postgres_url: str) -> 
 
         async def work(session: AsyncSession) -> int:
             asked.append("work")
-            committed = Checkpoints(database, execution_id, execution_id)
+            committed = Checkpoints(database, execution_id)
             length = await committed.transaction("rename", rename)
             await session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid())"))
             return length
 
-        checkpoints = await Checkpoints.open(database, execution_id, execution_id)
+        checkpoints = await Checkpoints.open(database, execution_id)
         assert await checkpoints.transaction("rename", work) == 4
         assert asked == ["work"]
         assert await service_name(database) == "web+"
@@ -189,7 +190,7 @@ def test_the_records_of_what_ended_long_ago_are_forgotten(database_url: str) -> 
                 await session.execute(sa.update(Execution).values(finished_at=at))
             await forget(database, finished_before=now() - timedelta(days=7))
 
-        await (await Checkpoints.open(database, execution_id, execution_id)).transaction("rename", rename)
+        await (await Checkpoints.open(database, execution_id)).transaction("rename", rename)
         await ended(None)
         assert await rows() == 1
         await ended(timedelta(days=6))

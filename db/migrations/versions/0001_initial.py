@@ -191,9 +191,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "checkpoint",
-        sa.Column("workflow_id", sa.String(), nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("execution_id", sa.String(), nullable=False),
+        sa.Column("branch", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("result", sa.JSON(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
@@ -201,9 +201,8 @@ def upgrade() -> None:
             ["execution_id"],
             ["execution.id"],
         ),
-        sa.PrimaryKeyConstraint("workflow_id", "position"),
+        sa.PrimaryKeyConstraint("execution_id", "branch", "position"),
     )
-    op.create_index(op.f("ix_checkpoint_execution_id"), "checkpoint", ["execution_id"], unique=False)
     op.create_table(
         "event",
         sa.Column("execution_id", sa.String(), nullable=False),
@@ -340,6 +339,7 @@ def upgrade() -> None:
     op.create_index("ix_stage_environment", "stage", ["environment_id", "execution_id"], unique=False)
     op.create_index("ix_stage_execution", "stage", ["execution_id", "ordinal"], unique=True)
     op.create_index("ix_stage_original", "stage", ["original_stage_id"], unique=False)
+    op.create_index("ix_stage_rollback_status", "stage", ["rollback_status", "id"], unique=False)
     op.create_index("ix_stage_service", "stage", ["service_id", "execution_id"], unique=False)
     op.create_index("ix_stage_target", "stage", ["target_id", "id"], unique=False)
     op.create_index(
@@ -368,6 +368,15 @@ def upgrade() -> None:
         sa.Column("tag", sa.String(), nullable=True),
         sa.Column("digest", sa.String(), nullable=True),
         sa.Column("revision", sa.String(), nullable=True),
+        sa.Column(
+            "artifact",
+            sa.Text(),
+            sa.Computed(
+                "substr('\x1f' || coalesce(tag, '') || '\x1f' || coalesce(digest, '') || '\x1f\x1e' || display_name || '\x1f' || coalesce(image, ''), 1, 600)",
+                persisted=True,
+            ),
+            nullable=True,
+        ),
         sa.Column("health", sa.String(length=64), nullable=False),
         sa.Column("details", sa.JSON(), nullable=False),
         sa.Column("execution_id", sa.String(), nullable=True),
@@ -402,12 +411,54 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_instance_environment", "instance", ["environment_id", "removed_at", "id"], unique=False)
-    op.create_index("ix_instance_live", "instance", ["removed_at", "id"], unique=False)
     op.create_index(
-        "ix_instance_service", "instance", ["service_id", "environment_id", "removed_at", "id"], unique=False
+        "ix_instance_artifact",
+        "instance",
+        ["artifact", "id", "removed_at"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
     )
-    op.create_index("ix_instance_stage", "instance", ["stage_id"], unique=False)
+    op.create_index(
+        "ix_instance_environment",
+        "instance",
+        ["environment_id", "id", "removed_at"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_instance_live",
+        "instance",
+        ["id", "stage_id", "removed_at"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_instance_place",
+        "instance",
+        ["service_id", "environment_id", "id", "removed_at"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_instance_service",
+        "instance",
+        ["service_id", "id", "removed_at"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
+    op.create_index(
+        "ix_instance_stage",
+        "instance",
+        ["stage_id", "id", "removed_at"],
+        unique=False,
+        sqlite_where=sa.text("removed_at IS NULL"),
+        postgresql_where=sa.text("removed_at IS NULL"),
+    )
     op.create_index(
         "uq_live_instance",
         "instance",

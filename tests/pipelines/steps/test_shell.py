@@ -53,11 +53,15 @@ def failed(script: str, **options: Any) -> StepFailed:
 
 
 def group_is_gone(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    """Whether nothing of the process group runs; what init has not reaped yet can still be signalled, but is dead."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue  # ended meanwhile
+        if int(its_group) == group and state not in "ZX":
+            return False
+    return True
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 10) -> None:
