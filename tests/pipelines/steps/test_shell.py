@@ -53,7 +53,7 @@ def failed(script: str, **options: Any) -> StepFailed:
 
 
 def group_is_gone(group: int) -> bool:
-    """Whether nothing of the process group runs; what init has not reaped yet can still be signalled, but is dead."""
+    """Whether nothing of the process group runs; what init has not reaped yet can be signalled, but is dead."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _parent, its_group = stat.read_text().rpartition(")")[2].split()[:3]
