@@ -112,11 +112,16 @@ def targets(size: Size) -> Iterator[Row]:
 
 
 def instances(size: Size) -> Iterator[Row]:
-    """The instances of a target run its last stage's artifact; every fifth the one before it."""
+    """The instances of a target run its last stage's artifact; every fifth the one before it.
+
+    Each service has an image of its own, and the tags differ from environment to environment.
+    """
     number = 0
-    for target in targets(size):
+    for place, target in enumerate(targets(size)):
+        service, environment = divmod(place, size.environments)
+        image = f"registry.example.com/service{service}/web"
         for copy in range(size.instances_per_target):
-            tag = "old" if copy % 5 == 4 else "new"
+            tag = f"{'old' if copy % 5 == 4 else 'new'}-{environment % 3}"
             yield {
                 "id": identifier(Kind.INSTANCE, number),
                 "target_id": target["id"],
@@ -125,8 +130,8 @@ def instances(size: Size) -> Iterator[Row]:
                 "infrastructure_id": target["infrastructure_id"],
                 "key": f"pod-{number}",
                 "group": "Deployment/web",
-                "display_name": f"registry.example.com/web:{tag}",
-                "image": "registry.example.com/web",
+                "display_name": f"{image}:{tag}",
+                "image": image,
                 "tag": tag,
                 "digest": f"sha256:{tag}",
                 "revision": tag,

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from db.queries.artifacts import live_artifacts
 from db.queries.byid import rows_by
 from db.queries.columns import columns_of
 from db.queries.grouping import grouped
 from db.queries.keys import distinct_keys, key_table
-from db.queries.listing import Listing, Search, SortKey
-from db.queries.services import matches
+from db.queries.listing import Listing, SortKey
 from db.statuses import RollbackStatus
 from db.tables import Environment, Infrastructure, Instance, Service, Stage
 from providers.values import DeploymentType, InstanceHealth
@@ -66,10 +66,6 @@ class InstancesOf(StrEnum):
 
 
 _LIVE = col(Instance.removed_at).is_(None)
-# The same, in words that no index on `removed_at` answers: without statistics SQLite would walk all live instances
-# by that index instead of going to those of one service.
-_LIVE_OF_SERVICE = sa.func.coalesce(col(Instance.removed_at), col(Instance.removed_at)).is_(None)
-
 _PARENTS = {
     None: (),
     InstancesOf.SERVICE: (col(Instance.service_id),),
@@ -99,16 +95,10 @@ class Instances:
             row=InstanceRow,
             columns=columns_of(Instance, InstanceRow),
             identity=(identity,),
-            search=_search(self),
+            search=sa.select(identity).where(_LIVE, *_conditions(self)),
             order=(SortKey(identity, "id", str),),
             parents=_PARENTS[self.of],
         )
-
-
-def _search(instances: Instances) -> Search:
-    of_service = instances.of is InstancesOf.SERVICE or instances.service_identifier is not None
-    live = _LIVE_OF_SERVICE if of_service and instances.environment_identifier is None else _LIVE
-    return sa.select(col(Instance.id)).where(live, *_conditions(instances))
 
 
 def _conditions(instances: Instances) -> list[sa.SQLColumnExpression[bool]]:
@@ -133,9 +123,7 @@ def _conditions(instances: Instances) -> list[sa.SQLColumnExpression[bool]]:
             col(Instance.environment_id).in_(around),
         ]
     if instances.artifact:
-        exact = sa.or_(col(Instance.tag) == instances.artifact, col(Instance.digest) == instances.artifact)
-        partly = matches(instances.artifact, col(Instance.display_name), col(Instance.image))
-        conditions.append(sa.or_(exact, partly))
+        conditions.append(col(Instance.artifact).in_(live_artifacts(instances.artifact)))
     if instances.rollback_status is not None:
         conditions.append(_in_rollback_status(instances.rollback_status))
     return conditions
@@ -150,7 +138,7 @@ def _in_rollback_status(status: RollbackStatus) -> sa.SQLColumnExpression[bool]:
 async def counts_by_service(connection: AsyncConnection, service_ids: Sequence[str]) -> list[int]:
     """How many live instances each service has."""
     keys = key_table([(service_id,) for service_id in service_ids], connection.dialect.name == "sqlite")
-    of_service = (col(Instance.service_id) == keys.part(0), _LIVE_OF_SERVICE)
+    of_service = (col(Instance.service_id) == keys.part(0), _LIVE)
     counted = sa.select(sa.func.count()).select_from(Instance).where(*of_service).correlate(keys.source)
     statement = sa.select(counted.scalar_subquery()).select_from(keys.source).order_by(keys.position)
     return list((await connection.execute(statement)).scalars())

@@ -40,7 +40,10 @@ def test_a_service_in_its_environments_newest_deployment_first(history_url: str)
         assert newest["rollbackStatus"] == "NOT_STARTED"
         assert newest["infrastructures"] == [{"identifier": "infrastructure0"}]
         assert newest["artifacts"] == [
-            {"instanceCount": 4, "artifact": {"displayName": "registry.example.com/web:new", "tag": "new"}}
+            {
+                "instanceCount": 4,
+                "artifact": {"displayName": "registry.example.com/service1/web:new-0", "tag": "new-0"},
+            }
         ]
         assert newest["instanceCount"] == newest["instances"]["totalCount"] == 4
         assert [node["key"] for node in newest["instances"]["nodes"]] == ["pod-12", "pod-13"]

@@ -151,8 +151,13 @@ def test_instances_filtered(history_url: str) -> None:
         assert await count('serviceIdentifier: "service1", environmentIdentifier: "environment1"') == 4
         assert await count('infrastructureIdentifier: "infrastructure2"') == 24
         assert await count('artifact: "WEB:ne"') == 72
-        assert await count('artifact: "sha256:new"') == 72
-        assert await count('artifact: "sha256:ne"') == 0
+        assert await count('artifact: "Service1/WEB:new-0"') == 4
+        assert await count('artifact: "service1/web"') == 12
+        assert await count('artifact: "new-0"') == 24
+        assert await count('artifact: "sha256:new-0"') == 24
+        assert await count('artifact: "sha256:new"') == 0
+        assert await count('artifact: "%"') == await count('artifact: "service_/"') == 0
+        assert await count('serviceIdentifier: "service1", artifact: "new-0", rollbackStatus: NOT_STARTED') == 4
         assert await count("rollbackStatus: NOT_STARTED") == 72
         assert await count("rollbackStatus: UNAVAILABLE") == 0
 

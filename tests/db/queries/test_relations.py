@@ -89,7 +89,7 @@ QUERIES: list[tuple[Query[Any, Any], Any, Callable[[Any], Any], Any, Any, Any]] 
         instances.artifacts_by_place,
         _HERE,
         lambda rows: [(row.tag, row.instances) for row in rows],
-        [("new", 3), ("old", 1)],
+        [("new-0", 3), ("old-0", 1)],
         _NOWHERE,
         (),
     ),
