@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import Headers
 
 from db.columns import now
 from db.database import Database
@@ -97,6 +98,12 @@ class TokenDoor:
                 return await token_by_id(connection, token.id)
         except (SQLAlchemyError, OSError):
             return token  # an outage of the database ends no stream; the next look tells
+
+
+def authorization_of(headers: Headers) -> str | None:
+    """The credentials of a request, several as one, which then is none that holds; None where there are none."""
+    found = headers.getlist("authorization")
+    return ",".join(found) if found else None
 
 
 def _lapsed(token: TokenRow | None) -> Unauthenticated | None:

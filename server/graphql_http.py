@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType as Kind
 
 from server import json_codec
-from server.callers import Caller, CannotTell, Door, Unauthenticated
+from server.callers import Caller, CannotTell, Door, Unauthenticated, authorization_of
 from server.event_stream import EventStream
 from server.graphql_request import GraphQLRequest, MalformedRequest, code_of, parse_body, parse_query_string
 from server.graphql_service import (
@@ -102,7 +102,7 @@ class GraphQLHttp:
 
     async def _caller(self, request: Request) -> Caller:
         try:
-            return await self.door.admit(_joined(request, "authorization"), _address(request))
+            return await self.door.admit(authorization_of(request.headers), _address(request))
         except Unauthenticated as refused:
             raise MalformedRequest(str(refused), status=401, headers=_CHALLENGE) from refused
         except CannotTell as error:

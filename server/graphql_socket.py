@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from server import json_codec
 from server import socket_messages as messages
-from server.callers import Caller, CannotTell, Door, Unauthenticated
+from server.callers import Caller, CannotTell, Door, Unauthenticated, authorization_of
 from server.graphql_request import GraphQLRequest
 from server.graphql_service import GraphQLService, refusal
 from server.tasks import stop
@@ -130,7 +130,7 @@ class _Connection:
     async def _admit(self, authorization: object) -> Caller:
         """The caller that connection_init names, else the one of the handshake's header."""
         if authorization is None:
-            authorization = ",".join(self._websocket.headers.getlist("authorization")) or None
+            authorization = authorization_of(self._websocket.headers)
         if not isinstance(authorization, str | None):
             raise Closed(4400, "`authorization` must be a string")
         client = self._websocket.client

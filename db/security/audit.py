@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -142,15 +141,15 @@ async def last_entry(connection: AsyncConnection) -> Entry | Unreadable | None:
 async def entries(connection: AsyncConnection) -> AsyncGenerator[Entry | Unreadable]:
     """All entries by sequence, a thousand at a time."""
     sequence = col(AuditEntry.sequence)
-    after = -sys.maxsize
+    rest = sa.select(sequence).order_by(sequence).limit(_CHUNK)
+    chunk = rest
     while True:
-        chunk = sa.select(sequence).where(sequence > after).order_by(sequence).limit(_CHUNK)
         numbers = (await connection.execute(chunk)).scalars().all()
         if not numbers:
             return
-        after = numbers[-1]
+        chunk = rest.where(sequence > numbers[-1])
         try:
-            found: Sequence[Entry | Unreadable] = await _read(connection, numbers[0], after)
+            found: Sequence[Entry | Unreadable] = await _read(connection, numbers[0], numbers[-1])
         except _UNREADABLE:
             found = [await _read_one(connection, number) for number in numbers]
         for entry in found:

@@ -102,6 +102,7 @@ def test_no_rollback_steps_for_what_deploys_nothing(yard: Yard) -> None:
 def test_rollback_in_progress_names_it(yard: Yard, gate: Gate) -> None:
     execution = deployed(yard, undo_=[gate.step(), undo()])
     rollback = yard.unship.roll_back(target={"executionId": execution})["execution"]["id"]
+    until_running(yard.unship, rollback, "gate")
     first, second = (one["id"] for one in yard.instances())
     assert "rollback #3" in reasons(yard, executionId=execution)["ROLLBACK_IN_PROGRESS"]["message"]
     assert refused(yard, instanceId=first) == refused(yard, instanceId=second) == ["ROLLBACK_IN_PROGRESS"]
@@ -158,6 +159,7 @@ def test_target_busy_names_the_execution_that_holds_it(yard: Yard, gate: Gate) -
         yard.pipeline(yard.stage("again", "prod", steps=[gate.step(), rollout()]), identifier=other)
     )
     holder = yard.unship.run(other)
+    until_running(yard.unship, holder, "gate")
     reason = reasons(yard, executionId=execution)["TARGET_BUSY"]
     assert f"deployment #1 of pipeline {other}" in reason["message"]
     assert refused(yard, executionId=execution) == ["TARGET_BUSY"]

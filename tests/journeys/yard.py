@@ -283,10 +283,14 @@ def until_running(unship: Unship, execution: str, step_: str) -> None:
 @contextmanager
 def nothing_happens(yard: Yard, environment: str = "prod") -> Generator[None]:
     """Within the block no execution is made and the cluster sees no changing request."""
-    mark, before = yard.world.requests.mark, executions_of(yard.unship, yard.name)
+    mark, before = yard.world.requests.mark, _ids(yard)
     yield
     assert yard.writes(mark, environment) == []
-    assert executions_of(yard.unship, yard.name) == before
+    assert _ids(yard) == before
+
+
+def _ids(yard: Yard) -> list[str]:
+    return [execution["id"] for execution in executions_of(yard.unship, yard.name)]
 
 
 def refused(yard: Yard, environment: str = "prod", **target: Any) -> list[str]:

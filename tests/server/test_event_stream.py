@@ -88,13 +88,16 @@ def test_a_reader_that_stops_holds_the_source_back(http: httpx2.Client) -> None:
     before = watch.produced
     query = "subscription { forever(size: 100000) }"
     with http.stream("POST", "/graphql", headers=HEADERS, json={"query": query}) as response:
-        next(events(response.iter_lines()))
+        # Kept in a variable: an iterator that is thrown away closes the connection.
+        lines = response.iter_lines()
+        next(events(lines))
         watch.wait_open(1)
         with watch.changed:
             while watch.changed.wait(timeout=0.5):
                 pass
         # What fits into the sockets' buffers on both sides, at 100 kB a piece.
         assert watch.produced - before < 200
+        watch.wait_open(1)
     watch.wait_open(0)
 
 
