@@ -1,6 +1,6 @@
 """Batches of one request: loads that are asked for at the same time become one call of a batch function.
 
-A batch function answers keys with values in key order; its loader is derived from it and lives for one request.
+A batch function answers keys with values in key order; its batches are kept for one request.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
-from strawberry.dataloader import DataLoader
 
 from pipelines.runtime import Runtime
+from resolvers.batching import Batches
 
 RowT = TypeVar("RowT")
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -37,24 +37,20 @@ class Loaders:
     def __init__(self, runtime: Runtime, subject: str) -> None:
         self.runtime = runtime
         self.subject = subject
-        self._loaders: dict[Callable[..., Any], DataLoader[Any, Any]] = {}
+        self._batches: dict[Callable[..., Any], Batches[Any, Any]] = {}
 
-    def load(self, query: Query[KeyT, ValueT], key: KeyT) -> asyncio.Future[ValueT]:
+    async def load(self, query: Query[KeyT, ValueT], key: KeyT) -> ValueT:
         """The value of one key, read from the database together with all others of this level."""
+        return await self._of_query(query).value(key)
 
-        async def read(keys: list[KeyT]) -> Sequence[ValueT]:
-            async with self.runtime.database.read() as connection:
-                return await query(connection, keys)
-
-        return self._future(query, read, key)
-
-    def ask(self, call: Call[KeyT, ValueT], key: KeyT) -> asyncio.Future[ValueT]:
+    async def ask(self, call: Call[KeyT, ValueT], key: KeyT) -> ValueT:
         """The value of one key, asked of the domain together with all others of this level."""
 
         async def answer(keys: list[KeyT]) -> Sequence[ValueT]:
             return await call(self.runtime, self.subject, keys)
 
-        return self._future(call, answer, key)
+        batches: Batches[KeyT, ValueT] = self._batches.setdefault(call, Batches(answer))
+        return await batches.value(key)
 
     async def load_existing(self, query: Query[KeyT, ValueT | None], key: KeyT) -> ValueT:
         """As `load`, for a key that must be there; LookupError, a defect, if it is not."""
@@ -81,27 +77,29 @@ class Loaders:
 
         The type says what it comes to; one task less per field makes a page twice as fast.
         """
-        future = self.load(relation.query, relation.key(row))
-        if future.done():
-            return make(future.result())
-        return cast("ResultT", _later(future, make))
+        batches, key = self._of_query(relation.query), relation.key(row)
+        if key in batches.values:
+            return make(batches.values[key])
+        return cast("ResultT", _later(batches, key, make))
 
     async def warm(self, relations: Iterable[Relation[RowT, Any, Any]], rows: Sequence[RowT]) -> None:
         """Load the relations of all rows. What fails is raised to those who ask for it, not here."""
-        keys = ((one.query, one.key(row)) for one in relations for row in rows)
-        futures = {self.load(query, key) for query, key in keys if key is not None}
-        await asyncio.gather(*futures, return_exceptions=True)
+        coming: list[Awaitable[None]] = []
+        for one in relations:
+            keys = dict.fromkeys(key for row in rows if (key := one.key(row)) is not None)
+            coming.append(self._of_query(one.query).come(keys))
+        await asyncio.gather(*coming)
 
-    def _future(
-        self,
-        function: Callable[..., Any],
-        load: Callable[[list[Any]], Awaitable[Sequence[Any]]],
-        key: Hashable,
-    ) -> asyncio.Future[Any]:
-        loader = self._loaders.get(function)
-        if loader is None:
-            loader = self._loaders[function] = DataLoader(load_fn=load)
-        return cast("asyncio.Future[Any]", loader.load(key))
+    def _of_query(self, query: Query[KeyT, ValueT]) -> Batches[KeyT, ValueT]:
+        batches = self._batches.get(query)
+        if batches is None:
+
+            async def read(keys: list[KeyT]) -> Sequence[ValueT]:
+                async with self.runtime.database.read() as connection:
+                    return await query(connection, keys)
+
+            batches = self._batches[query] = Batches(read)
+        return batches
 
 
 def _existing(value: ValueT | None) -> ValueT:
@@ -110,5 +108,5 @@ def _existing(value: ValueT | None) -> ValueT:
     return value
 
 
-async def _later(future: asyncio.Future[ValueT], make: Callable[[ValueT], ResultT]) -> ResultT:
-    return make(await future)
+async def _later(batches: Batches[KeyT, ValueT], key: KeyT, make: Callable[[ValueT], ResultT]) -> ResultT:
+    return make(await batches.value(key))

@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from schema.errors import coded
+from schema.executing import Executor
 from schema.limits import MOST_TOKENS, ShapeLimits
 from schema.mutation import Mutation
 from schema.query import Query
@@ -55,6 +56,7 @@ def build() -> strawberry.Schema:
             lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
         ],
         config=StrawberryConfig(),
+        execution_context_class=Executor,
     )
 
 
