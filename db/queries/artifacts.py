@@ -11,8 +11,7 @@ from db.tables.instance import NAMES, UNIT
 
 
 def live_artifacts(text: str) -> sa.Select[str]:
-    """The `Instance.artifact` values in which the text is part of the display name or image, or all of the tag or
-    digest.
+    """The values of `Instance.artifact` that match the text and that live instances have.
 
     Each distinct value is one step: the smallest one above the last. There are far fewer of them than instances,
     and neither SQLite nor PostgreSQL takes such steps by itself.
@@ -23,8 +22,13 @@ def live_artifacts(text: str) -> sa.Select[str]:
     above = (col(later.removed_at).is_(None), col(later.artifact) > found.c.value)
     following = sa.select(sa.func.min(col(later.artifact))).where(*above).scalar_subquery()
     values = found.union_all(sa.select(following).where(found.c.value.is_not(None))).c.value
-    whole = sa.func.replace(values, f"{UNIT}{text}{UNIT}", "") != values
-    return sa.select(values).where(sa.or_(whole, values.ilike(f"%{NAMES}%{_escaped(text)}%", escape="/")))
+    return sa.select(values).where(artifact_matches(values, text))
+
+
+def artifact_matches(artifact: sa.SQLColumnExpression[str | None], text: str) -> sa.SQLColumnExpression[bool]:
+    """Whether the text is part of the display name or image, case ignored, or all of the tag or digest."""
+    whole = sa.func.replace(artifact, f"{UNIT}{text}{UNIT}", "") != artifact
+    return sa.or_(whole, artifact.ilike(f"%{NAMES}%{_escaped(text)}%", escape="/"))
 
 
 def _escaped(text: str) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from db.queries.artifacts import live_artifacts
+from db.queries.artifacts import artifact_matches, live_artifacts
 from db.queries.byid import rows_by
 from db.queries.columns import columns_of
 from db.queries.grouping import grouped
@@ -123,10 +123,17 @@ def _conditions(instances: Instances) -> list[sa.SQLColumnExpression[bool]]:
             col(Instance.environment_id).in_(around),
         ]
     if instances.artifact:
-        conditions.append(col(Instance.artifact).in_(live_artifacts(instances.artifact)))
+        conditions.append(_running(instances, instances.artifact))
     if instances.rollback_status is not None:
         conditions.append(_in_rollback_status(instances.rollback_status))
     return conditions
+
+
+def _running(instances: Instances, text: str) -> sa.SQLColumnExpression[bool]:
+    """By the artifacts that match, but where a service leaves few instances, one by one."""
+    artifact = col(Instance.artifact)
+    few = instances.service_identifier is not None or instances.of in (InstancesOf.SERVICE, InstancesOf.PLACE)
+    return artifact_matches(artifact, text) if few else artifact.in_(live_artifacts(text))
 
 
 def _in_rollback_status(status: RollbackStatus) -> sa.SQLColumnExpression[bool]:

@@ -100,9 +100,8 @@ async def slices(
 async def totals(connection: AsyncConnection, listing: Listing[Any], parents: Sequence[Key]) -> list[int]:
     """For each parent how many rows its list has, in one statement."""
     keys = key_table(parents, connection.dialect.name == "sqlite")
-    unique = listing.order[-1].searched
-    counted = sa.func.count(sa.distinct(unique) if listing.distinct else unique)
-    search = _of_parent(listing.search.with_only_columns(counted), listing, keys)
+    counted = sa.func.count(sa.distinct(listing.order[-1].searched)) if listing.distinct else sa.func.count()
+    search = _of_parent(listing.search.with_only_columns(counted, maintain_column_froms=True), listing, keys)
     statement = sa.select(search.scalar_subquery()).select_from(keys.source).order_by(keys.position)
     return list((await connection.execute(statement)).scalars())
 

@@ -138,7 +138,7 @@ class Query:
 
     @strawberry.field
     def perhaps(self, which: str = "good") -> list[Thing | None] | None:
-        return _OTHERS.get(which, _GOOD)  # type: ignore[return-value]
+        return _OTHERS.get(which, _GOOD)
 
     @strawberry.field
     def one(self) -> Thing:
