@@ -7,14 +7,11 @@ import secrets
 from collections.abc import Sequence
 
 from graphql import GraphQLError, GraphQLSyntaxError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from db.outages import is_outage
 from resolvers.errors import InputRefused
 
 logger = logging.getLogger(__name__)
-
-_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeoutError, ConnectionError)
 
 
 def coded(errors: Sequence[GraphQLError]) -> list[GraphQLError]:
@@ -32,7 +29,7 @@ def _coded(error: GraphQLError, incidents: dict[int, str]) -> GraphQLError:
         return error
     if isinstance(original, InputRefused):
         return _visible(error, original.message, original.code)
-    if _is_unavailable(original):
+    if is_outage(original) or isinstance(original, ConnectionError):
         if id(original) not in incidents:
             incidents[id(original)] = "UNAVAILABLE"
             logger.warning("the database is unavailable: %s", original)
@@ -43,12 +40,6 @@ def _coded(error: GraphQLError, incidents: dict[int, str]) -> GraphQLError:
         return _visible(error, error.message, "GRAPHQL_PARSE_FAILED")
     code = "GRAPHQL_VALIDATION_FAILED" if error.path is None else "BAD_USER_INPUT"
     return _visible(error, error.message, code)
-
-
-def _is_unavailable(original: BaseException | None) -> bool:
-    if isinstance(original, DBAPIError) and original.connection_invalidated:
-        return True
-    return isinstance(original, _UNAVAILABLE)
 
 
 def _masked(error: GraphQLError, original: BaseException, incidents: dict[int, str]) -> GraphQLError:
