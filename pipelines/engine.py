@@ -38,6 +38,8 @@ Workflow = Callable[[str], Coroutine[Any, Any, None]]
 # Recovery works only between processes of one version, so this changes only when what a workflow is changes.
 _APPLICATION_VERSION = "1"
 _MAX_EXECUTOR_THREADS = 24
+# The engine sleeps that long between looks for notifications, which we never send: a stop waits for it to wake.
+_MOST_STOP_SECONDS = 0.1
 _RECONCILE_SECONDS = 10.0
 # How long the engine's own recovery may take after a start.
 _RECOVERY_SECONDS = 30.0
@@ -164,6 +166,7 @@ def _config(database: Database) -> DBOSConfig:
         "max_executor_threads": _MAX_EXECUTOR_THREADS,
         "serializer": DBOSPortableJSONSerializer(),
         "log_level": "WARNING",
+        "notification_listener_polling_interval_sec": _MOST_STOP_SECONDS,
     }
     url = make_url(database.url)
     if not database.is_sqlite:
