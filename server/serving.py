@@ -6,6 +6,7 @@ Imports server.app.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from types import FrameType
@@ -45,6 +46,8 @@ def _serve_on(listener: socket.socket, settings: Settings) -> int:
 async def _run(app: Starlette, server: Server, listener: socket.socket) -> int:
     # Not uvicorn's own lifespan: it answers a start that fails with a traceback instead of raising it.
     async with app.router.lifespan_context(app):
+        # What the start has made lives as long as the process; looking for garbage there took 0.15 s each time.
+        gc.freeze()
         if not server.should_exit:
             host, port = listener.getsockname()[:2]
             server.announcement = f"Unship is ready: http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
