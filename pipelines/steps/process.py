@@ -56,7 +56,7 @@ async def run(command: Sequence[str], environment: Mapping[str, str], directory:
     """
     output, errors = Tail(), Tail()
     with _pipe() as (out_read, out_write), _pipe() as (err_read, err_write):
-        process = await asyncio.create_subprocess_exec(
+        starting = asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out_write,
@@ -65,6 +65,7 @@ async def run(command: Sequence[str], environment: Mapping[str, str], directory:
             cwd=directory,
             start_new_session=True,
         )
+        process = await _started(asyncio.ensure_future(starting))
         out_write.close()
         err_write.close()
         readers = asyncio.gather(_read(out_read, output), _read(err_read, output, errors))
@@ -74,6 +75,15 @@ async def run(command: Sequence[str], environment: Mapping[str, str], directory:
             await _stop(process)
             await _drain(readers)
     return Ended(process.returncode or 0, output, errors)
+
+
+async def _started(starting: asyncio.Future[asyncio.subprocess.Process]) -> asyncio.subprocess.Process:
+    """Cancelled by itself, a start would kill the command it has begun, and not what that started meanwhile."""
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _stop(await starting)
+        raise
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -283,6 +283,30 @@ def test_a_cancelled_step_kills_the_whole_group(
     wait_for(lambda: group_is_gone(group))
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_step_that_is_cancelled_while_it_starts_leaves_nothing_behind(loop: str, tmp_path: Path) -> None:
+    """However many turns of the event loop it was given, and though its script ran on while the loop was busy."""
+
+    async def scenario(turns: int) -> None:
+        reached = tmp_path / f"group-{turns}"
+        script = f"sleep 60 & echo $$ > {reached}.part; mv {reached}.part {reached}; wait"
+        task = asyncio.create_task(run(["bash", "-c", script], {"PATH": os.environ["PATH"]}, tmp_path))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        deadline = time.monotonic() + 0.5
+        while not reached.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)  # noqa: ASYNC251 - the loop is to be busy
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        if reached.exists():
+            wait_for(lambda: group_is_gone(int(reached.read_text())))
+
+    for turns in range(8):
+        LOOPS[loop](scenario(turns))
+    assert len(list(tmp_path.glob("group-*"))) > 3
+
+
 def test_a_polite_script_is_given_time_to_tidy_up(tmp_path: Path) -> None:
     tidied = tmp_path / "tidied"
     error = failed(f"trap 'echo done > {tidied}; exit 1' TERM; while :; do sleep 0.05; done", seconds=0.5)
