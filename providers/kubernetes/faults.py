@@ -46,8 +46,7 @@ _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
 
 def of_transport(doing: str, server: str, error: Exception) -> ProviderUnreachable:
     """The error of a request that got no answer, or none that can be trusted."""
-    what = "no answer in time" if isinstance(error, httpx2.TimeoutException) else _plain(error)
-    return ProviderUnreachable(f"Unship could not {doing}: {server} gave {what}.")
+    return ProviderUnreachable(f"Unship could not {doing}: {server} {_plain(error)}.")
 
 
 def of_garbage(doing: str, server: str) -> ProviderUnreachable:
@@ -62,9 +61,13 @@ def _is_about_content(said: str) -> bool:
 
 
 def _plain(error: Exception) -> str:
+    if isinstance(error, httpx2.TimeoutException):
+        return "gave no answer in time"
     if isinstance(error, httpx2.ConnectError):
-        return f"no connection ({str(error)[:200] or type(error).__name__})"
-    return f"a broken answer ({type(error).__name__})"
+        return f"gave no connection ({str(error)[:200] or type(error).__name__})"
+    if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError):
+        return "broke the connection off"
+    return f"gave a broken answer ({type(error).__name__})"
 
 
 def _said(response: httpx2.Response) -> str:
