@@ -39,7 +39,7 @@ test: $(READY)  ## lint, types and the whole test suite
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/pyright --warnings
 	@$(BIN)/python -m tests.vendor_clients
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST)
 
 lint: $(READY)  ## ruff and pyright
 	@$(BIN)/ruff check $(CODE)

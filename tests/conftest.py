@@ -1,5 +1,6 @@
 """Fixtures for every folder of tests."""
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ from tests.support.postgres import postgres, postgres_url
 from tests.support.unship import Unship, serving
 
 __all__ = ["connectors", "database_url", "postgres", "postgres_url", "unship", "world"]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of what the tests do is waiting for other processes, so each core has room for two workers."""
+    return min(2 * (os.cpu_count() or 1), 8)
 
 
 @pytest.fixture(scope="module")
