@@ -95,3 +95,13 @@ def test_what_the_engine_gave_up_goes_on(stage: Theatre, shop: Shop, breaking: C
     assert rest == list(range(seen["events"][-1]["sequence"] + 1, rest[-1] + 1))
     assert stage.unship.execution(rollback)["status"] == "SUCCEEDED"
     assert {image.partition(":")[2] for image in shop.images("prod")} == {OLD}
+
+
+def test_an_accepted_abort_outlives_the_process(stage: Theatre, shop: Shop) -> None:
+    deployment = stage.unship.deploy(shop.name, tag=NEW)
+    rollback: str = stage.unship.roll_back(target={"executionId": deployment})["execution"]["id"]
+    assert stage.unship.abort(rollback)["userErrors"] == []
+    stage.kill_now()
+    stage.unship.start()
+    assert stage.unship.finish(rollback) == "ABORTED"
+    assert stage.unship.eligibility(executionId=deployment)["verdict"] != "INELIGIBLE"

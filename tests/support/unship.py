@@ -213,7 +213,7 @@ class Unship:
     def progress(self, execution: str, after: str | None = None) -> Generator[Iterator[dict[str, Any]]]:
         """The batches of executionProgress over Server-Sent Events, until the stream completes."""
         body = {"query": PROGRESS, "variables": {"id": execution, "after": after}}
-        timeout = httpx2.Timeout(10, read=_FINISH_SECONDS)
+        timeout = httpx2.Timeout(10, read=30)
         with self.client.stream(
             "POST", self.url, json=body, headers={"accept": "text/event-stream"}, timeout=timeout
         ) as response:
@@ -235,7 +235,10 @@ class Unship:
 
 
 def _batches(response: httpx2.Response) -> Iterator[dict[str, Any]]:
+    until = time.monotonic() + _FINISH_SECONDS
     for line in response.iter_lines():
+        # Signs of life come all the time, so that the read timeout alone would let a test hang for ever.
+        assert time.monotonic() < until, f"the stream did not complete within {_FINISH_SECONDS} s"
         if line.startswith("data:") and line != "data:":
             message = json.loads(line.removeprefix("data:"))
             if message is None or message == {}:
