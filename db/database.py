@@ -13,8 +13,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from db import sqlite
+
 # How long another program may hold SQLite's write lock, and how long a write may wait for others of this process,
-# before the caller is told that the database is unavailable. A crowd of clicks needs some seconds and is no outage.
+# before the caller is told that the database is unavailable. A crowd of clicks needs seconds and is no outage.
 _LOCKED_SECONDS = 5
 _TURN_SECONDS = 30
 
@@ -58,6 +60,8 @@ class Database:
         self.url = async_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         pool: dict[str, Any] = {"pool_size": 20, "max_overflow": 10, "pool_timeout": 10}
+        if self.is_sqlite:
+            pool["connect_args"] = {"async_creator_fn": sqlite.connect}
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **pool)
         self._turn = asyncio.Lock()
         if self.is_sqlite:

@@ -17,6 +17,7 @@ from sqlmodel import col
 
 from db.database import Database
 from db.outages import outlast
+from db.queries.columns import table_of
 from db.tables import Checkpoint, Execution
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ T = TypeVar("T")
 Records = dict[tuple[str, int], tuple[str, Any]]
 
 _FORGET_AT_ONCE = 100
+_RECORD = sa.insert(table_of(Checkpoint))
 
 
 class DifferentRepetition(Exception):
@@ -98,14 +100,15 @@ class Checkpoints:
                 if again and (committed := await session.get(Checkpoint, key)):
                     return committed.result
                 result = await work(session)
-                session.add(
-                    Checkpoint(
-                        execution_id=self.execution_id,
-                        branch=self.name,
-                        position=self.position,
-                        name=name,
-                        result=result,
-                    )
+                await session.execute(
+                    _RECORD,
+                    {
+                        "execution_id": self.execution_id,
+                        "branch": self.name,
+                        "position": self.position,
+                        "name": name,
+                        "result": result,
+                    },
                 )
             return result
 

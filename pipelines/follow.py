@@ -20,6 +20,12 @@ from pipelines.runtime import Runtime
 
 _BATCH = 100
 _POLL_SECONDS = 5.0
+_EVENTS_AFTER = (
+    sa.select(*columns_of(Event, EventRow))
+    .where(col(Event.execution_id) == sa.bindparam("execution"), col(Event.sequence) > sa.bindparam("after"))
+    .order_by(col(Event.sequence))
+    .limit(sa.bindparam("limit"))
+)
 _FINISHED = frozenset(status.value for status in FINISHED_EXECUTIONS)
 
 
@@ -60,12 +66,7 @@ async def follow(runtime: Runtime, execution_id: str, after: int = 0) -> AsyncGe
 async def events_after(runtime: Runtime, execution_id: str, after: int, limit: int) -> tuple[EventRow, ...]:
     """The next `limit` events of the execution after that sequence, in order."""
     async with runtime.database.read() as connection:
-        rows = await connection.execute(
-            sa.select(*columns_of(Event, EventRow))
-            .where(col(Event.execution_id) == execution_id, col(Event.sequence) > after)
-            .order_by(col(Event.sequence))
-            .limit(limit)
-        )
+        rows = await connection.execute(_EVENTS_AFTER, {"execution": execution_id, "after": after, "limit": limit})
         return tuple(EventRow(*row) for row in rows)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from db.columns import now
+from db.queries.columns import table_of
 from db.statuses import (
     FINISHED_EXECUTIONS,
     FINISHED_STAGES,
@@ -30,6 +31,16 @@ from db.tables import Event, Execution, Stage, Step
 from providers.values import Progress
 
 _REASON_LIMIT = 4000
+# Made once: to build these statements takes longer than to run them.
+_EXECUTIONS = table_of(Execution)
+_COUNT = (
+    sa.update(_EXECUTIONS)
+    .where(_EXECUTIONS.c.id == sa.bindparam("execution"))
+    .values(last_sequence=_EXECUTIONS.c.last_sequence + 1)
+    .returning(_EXECUTIONS.c.last_sequence)
+)
+_WRITE = sa.insert(table_of(Event))
+_NO_DETAILS = dict.fromkeys(("stage_id", "step_id", "status", "message", "ready", "desired"))
 _StatusT = TypeVar("_StatusT", bound=StrEnum)
 
 
@@ -39,12 +50,7 @@ class IllegalTransition(Exception):
 
 async def append(session: AsyncSession, execution_id: str, event_type: EventType, **fields: Any) -> int:
     """Append one event and return its sequence; the row lock on the execution keeps sequences without gaps."""
-    counted = await session.execute(
-        sa.update(Execution)
-        .where(col(Execution.id) == execution_id)
-        .values(last_sequence=col(Execution.last_sequence) + 1)
-        .returning(col(Execution.last_sequence))
-    )
+    counted = await session.execute(_COUNT, {"execution": execution_id})
     sequence: int = counted.scalar_one()
     await _write(session, execution_id, sequence, event_type, **fields)
     return sequence
@@ -153,14 +159,14 @@ async def _moved_execution(
 ) -> bool:
     """Move an execution that is in one of the statuses `before`; the same update counts its event."""
     moved = await session.execute(
-        sa.update(Execution)
-        .where(col(Execution.id) == execution_id, col(Execution.status).in_(before))
+        sa.update(_EXECUTIONS)
+        .where(_EXECUTIONS.c.id == execution_id, _EXECUTIONS.c.status.in_(before))
         .values(
             status=status,
-            last_sequence=col(Execution.last_sequence) + 1,
+            last_sequence=_EXECUTIONS.c.last_sequence + 1,
             **_timestamps(status is ExecutionStatus.RUNNING, status in FINISHED_EXECUTIONS),
         )
-        .returning(col(Execution.last_sequence))
+        .returning(_EXECUTIONS.c.last_sequence)
     )
     sequence: int | None = moved.scalar_one_or_none()
     if sequence is None:
@@ -173,26 +179,27 @@ async def _moved_execution(
 async def _write(
     session: AsyncSession, execution_id: str, sequence: int, event_type: EventType, **fields: Any
 ) -> None:
-    session.add(Event(execution_id=execution_id, sequence=sequence, type=event_type, **fields))
-    await session.flush()
+    event = {"execution_id": execution_id, "sequence": sequence, "type": event_type}
+    await session.execute(_WRITE, _NO_DETAILS | event | fields)
 
 
 async def _move(
     session: AsyncSession,
-    table: type[Stage] | type[Step],
+    model: type[Stage] | type[Step],
     row_id: str,
     status: _StatusT,
     legal: Mapping[_StatusT, tuple[_StatusT, ...]],
     changes: dict[str, Any],
 ) -> None:
+    table = table_of(model)
     moved = await session.execute(
         sa.update(table)
-        .where(col(table.id) == row_id, col(table.status).in_(legal[status]))
+        .where(table.c.id == row_id, table.c.status.in_(legal[status]))
         .values(status=status, **changes)
-        .returning(col(table.id))
+        .returning(table.c.id)
     )
     if moved.first() is None:
-        raise _illegal(table, row_id, status)
+        raise _illegal(model, row_id, status)
 
 
 def _illegal(table: type[SQLModel], row_id: str, status: StrEnum) -> IllegalTransition:

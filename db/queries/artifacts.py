@@ -20,7 +20,9 @@ def live_artifacts(text: str) -> sa.Select[str]:
     first = sa.select(sa.func.min(col(instance.artifact)).label("value")).where(col(instance.removed_at).is_(None))
     found = first.cte("artifacts", recursive=True)
     above = (col(later.removed_at).is_(None), col(later.artifact) > found.c.value)
-    following = sa.select(sa.func.min(col(later.artifact))).where(*above).scalar_subquery()
+    following = (
+        sa.select(col(later.artifact)).where(*above).order_by(col(later.artifact)).limit(1).scalar_subquery()
+    )
     values = found.union_all(sa.select(following).where(found.c.value.is_not(None))).c.value
     return sa.select(values).where(artifact_matches(values, text))
 
@@ -28,7 +30,8 @@ def live_artifacts(text: str) -> sa.Select[str]:
 def artifact_matches(artifact: sa.SQLColumnExpression[str | None], text: str) -> sa.SQLColumnExpression[bool]:
     """Whether the text is part of the display name or image, case ignored, or all of the tag or digest."""
     whole = sa.func.replace(artifact, f"{UNIT}{text}{UNIT}", "") != artifact
-    return sa.or_(whole, artifact.ilike(f"%{NAMES}%{_escaped(text)}%", escape="/"))
+    # Both have to be looked at where neither holds; this one holds more often.
+    return sa.or_(artifact.ilike(f"%{NAMES}%{_escaped(text)}%", escape="/"), whole)
 
 
 def _escaped(text: str) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
-from db.queries.columns import columns_of, table_of
+from db.queries.columns import table_of
 
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
@@ -18,9 +19,9 @@ async def rows_by(
     connection: AsyncConnection, model: type[SQLModel], row: type[RowT], column: str, keys: Sequence[str]
 ) -> list[RowT | None]:
     """The row of each key in key order, None where there is none."""
-    key = table_of(model).c[column]
-    statement = sa.select(key, *columns_of(model, row)).where(key.in_(keys))
-    found = {value: row(*values) for value, *values in await connection.execute(statement)}
+    names: tuple[str, ...] = getattr(row, "_fields")  # noqa: B009 - tuple has none, each named tuple has
+    rows = await connection.execute(_keyed(table_of(model), column, names), {"keys": keys})
+    found = {value: row(*values) for value, *values in rows}
     return [found.get(value) for value in keys]
 
 
@@ -28,7 +29,14 @@ async def values_by_id(
     connection: AsyncConnection, model: type[SQLModel], column: str, ids: Sequence[str]
 ) -> list[Any]:
     """One column of each row in key order, None where there is no such row: for what lists leave out."""
-    table = table_of(model)
-    statement = sa.select(table.c.id, table.c[column]).where(table.c.id.in_(ids))
-    found: dict[str, Any] = {row.id: row[1] for row in await connection.execute(statement)}
+    rows = await connection.execute(_keyed(table_of(model), "id", (column,)), {"keys": ids})
+    found: dict[str, Any] = {row[0]: row[1] for row in rows}
     return [found.get(key) for key in ids]
+
+
+@cache
+def _keyed(table: sa.Table[Any], column: str, names: tuple[str, ...]) -> sa.Select[*tuple[Any, ...]]:
+    """Made once: to build a statement takes longer than to run it."""
+    columns = table.c
+    key = columns[column]
+    return sa.select(key, *(columns[name] for name in names)).where(key.in_(sa.bindparam("keys", expanding=True)))

@@ -24,6 +24,7 @@ from pipelines.runtime import Runtime
 T = TypeVar("T")
 
 _LOOK_SECONDS = 5.0
+_ABORT_REQUESTED = sa.select(col(Execution.abort_requested)).where(col(Execution.id) == sa.bindparam("execution"))
 
 
 @dataclass(frozen=True)
@@ -102,5 +103,4 @@ class Work:
 
 async def abort_requested(reader: AsyncSession | AsyncConnection, execution_id: str) -> bool:
     """Whether somebody asked to stop; read between steps, inside the transaction that would start the next."""
-    wish = sa.select(col(Execution.abort_requested)).where(col(Execution.id) == execution_id)
-    return (await reader.execute(wish)).scalar_one()
+    return (await reader.execute(_ABORT_REQUESTED, {"execution": execution_id})).scalar_one()
