@@ -6,6 +6,8 @@ import ast
 import importlib.metadata
 import re
 import subprocess
+import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -146,6 +148,37 @@ def test_functions_stay_readable_at_a_glance() -> None:
 def test_no_installed_distribution_owns_a_name_of_ours() -> None:
     owners = importlib.metadata.packages_distributions()
     assert {folder: owners[folder] for folder in FOLDERS if folder in owners} == {}
+
+
+def test_what_the_floors_import_is_a_declared_dependency() -> None:
+    """Of the application itself: what only the development environment brings would be missing in production."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {normal(re.split(r"[\[<>=~!]", line)[0]) for line in project["dependencies"]}
+    # Its public errors are documented as part of pydantic, which pins it.
+    declared.add("pydantic-core")
+    owners = importlib.metadata.packages_distributions()
+    undeclared = {
+        f"{path} imports {name}"
+        for path in modules()
+        if path.parts[0] in (*FLOORS, "sandbox")
+        for name in imported_packages(path)
+        if name not in sys.stdlib_module_names and name not in FOLDERS
+        if declared.isdisjoint(normal(owner) for owner in owners.get(name, ()))
+    }
+    assert undeclared == set()
+
+
+def normal(distribution: str) -> str:
+    """The name of a distribution as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def imported_packages(path: Path) -> Iterator[str]:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0]
 
 
 def test_nothing_is_switched_off_silently() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from dataclasses import dataclass
 
-import httpx2
+import aiohttp
 import orjson
+import yarl
+from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import JsonValue
 
 from pipelines.documents.failure import FailureKind
@@ -29,6 +32,14 @@ _KINDS = {401: FailureKind.AUTHENTICATION, 403: FailureKind.AUTHORIZATION}
 
 
 @dataclass(frozen=True)
+class _Request:
+    method: str
+    url: yarl.URL
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+
+
+@dataclass(frozen=True)
 class _Answer:
     code: int
     body: str
@@ -46,13 +57,15 @@ async def run_http(spec: HttpSpec, context: StepContext) -> StepResult:
     request = _request(spec, url, texts)
     try:
         async with asyncio.timeout(context.timeout):
-            answer = await _send(request, context.timeout)
-    except (TimeoutError, httpx2.TimeoutException) as error:
+            answer = await _send(request)
+    except TimeoutError as error:
         message = f"{request.url.host} did not answer within {context.timeout:g} s."
         raise StepFailed(message, FailureKind.TIMEOUT) from error
-    except (httpx2.TransportError, httpx2.StreamError) as error:
+    except aiohttp.ClientError as error:
         reason = texts.show(str(error)) or type(error).__name__
         raise StepFailed(f"{request.url.host} could not be asked: {reason}", FailureKind.CONNECTIVITY) from error
+    except ValueError as error:
+        raise StepFailed(f"The request cannot be made: {texts.show(str(error))}") from error
     scope = _scope_with(answer, context.scope).with_masked(texts.secrets)
     _judge(spec, answer, scope, texts)
     outputs: dict[str, JsonValue] = {
@@ -66,63 +79,73 @@ async def run_http(spec: HttpSpec, context: StepContext) -> StepResult:
     return StepResult(outputs, f"{spec.method.value} {outputs['httpUrl']}: {answer.code}")
 
 
-def _request(spec: HttpSpec, text: str, texts: Texts) -> httpx2.Request:
-    headers = [(header.key, texts.render(header.value)) for header in spec.headers]
-    body = texts.render(spec.request_body) if spec.request_body is not None else None
+def _request(spec: HttpSpec, text: str, texts: Texts) -> _Request:
     try:
-        url = httpx2.URL(text)
-        # Compressed answers could grow without bound when they are unpacked.
-        headers.append(("Accept-Encoding", "identity"))
-        request = httpx2.Request(spec.method.value, url, headers=headers, content=body)
-    except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
+        # yarl would write a space in the query as a plus sign, which not every server reads as one.
+        url = yarl.URL(text.replace(" ", "%20"))
+    except ValueError as error:
         raise StepFailed(f"The request cannot be made: {texts.show(str(error))}") from error
     if url.scheme not in ("http", "https") or not url.host:
         raise StepFailed("The url does not begin with http:// or https:// and a host.")
-    return request
+    headers = [(header.key, texts.render(header.value)) for header in spec.headers]
+    # Compressed answers could grow without bound when they are unpacked.
+    headers.append(("Accept-Encoding", "identity"))
+    body = texts.render(spec.request_body).encode() if spec.request_body is not None else None
+    return _Request(spec.method.value, url, tuple(headers), body)
 
 
-async def _send(request: httpx2.Request, timeout: float) -> _Answer:  # noqa: ASYNC109
-    """Send the request to the first of its host's addresses that takes the connection.
-
-    The address that was checked is the one that is called: a name that resolves differently a moment later
-    changes nothing.
-    """
+async def _send(request: _Request) -> _Answer:
+    """Raises aiohttp.ClientError, and ValueError for headers that cannot be sent."""
     url = request.url
-    addresses = await allowed_addresses(url.host, url.port or (443 if url.scheme == "https" else 80))
-    limits = httpx2.Timeout(timeout, connect=min(timeout, _CONNECT_SECONDS))
-    async with httpx2.AsyncClient(
-        verify=ssl.create_default_context(), timeout=limits, trust_env=False, follow_redirects=False
-    ) as client:
-        for address in addresses[:-1]:
-            try:
-                return await _send_to(client, request, address)
-            except (httpx2.ConnectError, httpx2.ConnectTimeout):
-                continue  # the next address may take it
-        return await _send_to(client, request, addresses[-1])
-
-
-async def _send_to(client: httpx2.AsyncClient, request: httpx2.Request, address: str) -> _Answer:
-    pinned = httpx2.Request(
-        request.method,
-        request.url.copy_with(host=address),
-        headers=request.headers,
-        content=request.content,
-        extensions={
-            "timeout": client.timeout.as_dict(),
-            "sni_hostname": request.url.raw_host.decode("ascii"),
-        },
-    )
-    response = await client.send(pinned, stream=True)
-    try:
+    addresses = await allowed_addresses(url.raw_host or "", url.port or 0)
+    connector = aiohttp.TCPConnector(ssl=ssl.create_default_context(), resolver=_Checked(addresses))
+    async with (
+        aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("Content-Type",),
+            timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_SECONDS),
+        ) as session,
+        session.request(
+            request.method, url, headers=request.headers, data=request.body, allow_redirects=False
+        ) as response,
+    ):
         body = bytearray()
-        async for chunk in response.aiter_raw():
+        async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > _MAX_BODY:
-                raise StepFailed(f"{request.url.host} answered with more than {_MAX_BODY} bytes.")
-    finally:
-        await response.aclose()
-    text = body.decode(_CHARSETS.get((response.charset_encoding or "").lower(), "utf-8"), errors="replace")
-    return _Answer(response.status_code, cleaned(text))
+                raise StepFailed(f"{url.host} answered with more than {_MAX_BODY} bytes.")
+        text = body.decode(_CHARSETS.get((response.charset or "").lower(), "utf-8"), errors="replace")
+        return _Answer(response.status, cleaned(text))
+
+
+class _Checked(AbstractResolver):
+    """The addresses that were checked: a name that resolves differently a moment later changes nothing."""
+
+    def __init__(self, addresses: tuple[str, ...]) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - the overridden method's parameter
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in self._addresses
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def _scope_with(answer: _Answer, scope: Scope) -> Scope:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from providers.errors import ProviderConflict, ProviderRefused
-from providers.kubernetes.client import Effect
+from providers.kubernetes.calls import Effect
 from providers.kubernetes.cluster import each
 from providers.kubernetes.discovery import NAMESPACE
 from providers.kubernetes.live import Live, Site

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from providers.errors import ProviderConflict
-from providers.kubernetes.client import Effect
+from providers.kubernetes.calls import Effect
 from providers.kubernetes.cluster import FIELD_MANAGER, each
 from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import KubeObject, stateless

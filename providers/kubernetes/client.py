@@ -1,4 +1,4 @@
-"""HTTP to one API server: one connection pool, timeouts, retries, renewed credentials, typed errors.
+"""Requests to one API server: sent again where that may help, with renewed credentials and typed errors.
 
 Knows nothing of kinds and objects (cluster.py does). Raises only ProviderError subclasses.
 """
@@ -6,48 +6,26 @@ Knows nothing of kinds and objects (cluster.py does). Raises only ProviderError 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-import httpx2
+import aiohttp
 from pydantic import JsonValue
 
 from providers.errors import ProviderConflict, ProviderError, ProviderNotFound, ProviderRefused
 from providers.kubernetes import faults
+from providers.kubernetes.calls import Call
 from providers.kubernetes.credentials import Credentials, obtain
-from providers.kubernetes.kubeconfig import Access, tls_context
+from providers.kubernetes.kubeconfig import Access
 from providers.kubernetes.retry import is_transient, retry_after, wait_before
+from providers.kubernetes.transport import Answer, Transport, lines_of, open_transport
 from providers.kubernetes.tree import Tree
 
-USER_AGENT = "unship/0.1.0"
-TIMEOUT_SECONDS = 10.0
 # Renewed before they end, so that no request is sent with credentials that end on the way.
 _RENEW_EARLY = timedelta(seconds=30)
-
-Effect = Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request. `doing` completes "Unship could not ...".
-
-    `effect` is awaited directly before each try of a request that changes something. `repeatable` says whether it
-    may be sent again when the answer was lost; `outlasts_conflict` whether 409 means "try again" for it.
-    """
-
-    doing: str
-    method: str
-    path: str
-    params: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: JsonValue = None
-    content_type: str = "application/json"
-    effect: Effect | None = None
-    repeatable: bool = True
-    outlasts_conflict: bool = False
 
 
 class Connection:
@@ -57,8 +35,8 @@ class Connection:
         self._read_access = read_access
         self._access: Access | None = None
         self._credentials = Credentials({})
-        self._client: httpx2.AsyncClient | None = None
-        self._retired: list[httpx2.AsyncClient] = []
+        self._transport: Transport | None = None
+        self._retired: list[Transport] = []
         self._opening = asyncio.Lock()
 
     async def send(self, call: Call) -> Tree:
@@ -83,29 +61,21 @@ class Connection:
 
     async def stream(self, call: Call, seconds: float) -> AsyncGenerator[Tree]:
         """The JSON objects of a watch, one a line, until the server ends it or `seconds` pass without any."""
-        client, credentials = await self._open()
-        timeout = httpx2.Timeout(TIMEOUT_SECONDS, read=seconds)
-        request = self._request(client, credentials, call, timeout)
+        transport, credentials = await self._open()
         try:
-            response = await client.send(request, stream=True)
-        except httpx2.HTTPError as error:
+            async with transport.request(call, credentials, silence=seconds) as response:
+                if response.status >= 300:
+                    raise faults.of_response(call.doing, response.status, await response.read())
+                async for line in lines_of(response.content.iter_any()):
+                    yield self._parse(call, line)
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise faults.of_transport(call.doing, self._server, error) from error
-        try:
-            if response.status_code >= 300:
-                await response.aread()
-                raise faults.of_response(call.doing, response)
-            async for line in response.aiter_lines():
-                yield self._parse(call, line)
-        except httpx2.HTTPError as error:
-            raise faults.of_transport(call.doing, self._server, error) from error
-        finally:
-            await response.aclose()
 
     async def close(self) -> None:
-        clients, self._retired = [*self._retired, *([self._client] if self._client else [])], []
-        self._client = None
-        for client in clients:
-            await client.aclose()
+        open_ones, self._retired = [*self._retired, *([self._transport] if self._transport else [])], []
+        self._transport = None
+        for transport in open_ones:
+            await transport.close()
 
     @property
     def _server(self) -> str:
@@ -115,39 +85,39 @@ class Connection:
         return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
     async def _try(self, call: Call) -> Tree | _Failure:
-        client, credentials = await self._open()
+        transport, credentials = await self._open()
         if call.effect is not None:
             await call.effect()
         try:
-            response = await client.send(self._request(client, credentials, call))
-            if response.status_code == 401:
-                client, credentials = await self._open(instead_of=credentials)
+            answer = await transport.ask(call, credentials)
+            if answer.status == 401:
+                transport, credentials = await self._open(instead_of=credentials)
                 if call.effect is not None:
                     await call.effect()
-                response = await client.send(self._request(client, credentials, call))
-        except httpx2.HTTPError as error:
-            never_sent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+                answer = await transport.ask(call, credentials)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             lost = faults.of_transport(call.doing, self._server, error)
-            in_vain = "certificate verify failed" in str(error)
+            in_vain = isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.InvalidURL)
             return _Failure(lost, transient=not in_vain and (never_sent or call.repeatable))
-        if response.is_success:
+        if answer.status < 300:
             try:
-                return self._parse(call, response.content)
+                return self._parse(call, answer.content)
             except ProviderError as garbage:
                 return _Failure(garbage, transient=call.repeatable)
-        return self._failure(call, response)
+        return self._failure(call, answer)
 
     @staticmethod
-    def _failure(call: Call, response: httpx2.Response) -> _Failure:
-        error = faults.of_response(call.doing, response)
+    def _failure(call: Call, answer: Answer) -> _Failure:
+        error = faults.of_response(call.doing, answer.status, answer.content)
         # 429 comes before anything is done (API priority and fairness), the others may come after the effect.
-        may_pass = is_transient(response.status_code) and not isinstance(error, ProviderRefused)
-        transient = response.status_code == 429 or (call.repeatable and may_pass)
+        may_pass = is_transient(answer.status) and not isinstance(error, ProviderRefused)
+        transient = answer.status == 429 or (call.repeatable and may_pass)
         if call.outlasts_conflict and isinstance(error, ProviderConflict):
             transient = True
-        return _Failure(error, transient, retry_after(response.headers.get("Retry-After")))
+        return _Failure(error, transient, retry_after(answer.retry_after))
 
-    def _parse(self, call: Call, content: bytes | str) -> Tree:
+    def _parse(self, call: Call, content: bytes) -> Tree:
         try:
             parsed: JsonValue = json.loads(content)
         except (ValueError, RecursionError):
@@ -156,40 +126,17 @@ class Connection:
             raise faults.of_garbage(call.doing, self._server)
         return parsed
 
-    def _request(
-        self,
-        client: httpx2.AsyncClient,
-        credentials: Credentials,
-        call: Call,
-        timeout: httpx2.Timeout | None = None,
-    ) -> httpx2.Request:
-        headers = dict(credentials.headers)
-        content: bytes | None = None
-        if call.body is not None:
-            headers["Content-Type"] = call.content_type
-            content = json.dumps(call.body, separators=(",", ":"), ensure_ascii=False).encode()
-        name = self._access.cluster.tls_server_name if self._access else None
-        return client.build_request(
-            call.method,
-            call.path,
-            params=dict(call.params) or None,
-            content=content,
-            headers=headers,
-            timeout=timeout or httpx2.Timeout(TIMEOUT_SECONDS),
-            extensions={"sni_hostname": name} if name else {},
-        )
-
-    async def _open(self, instead_of: Credentials | None = None) -> tuple[httpx2.AsyncClient, Credentials]:
-        """The client and the credentials to use now; new ones where `instead_of` was not accepted."""
-        if self._client is not None and self._valid(instead_of):
-            return self._client, self._credentials
+    async def _open(self, instead_of: Credentials | None = None) -> tuple[Transport, Credentials]:
+        """The way and the credentials to use now; new ones where `instead_of` was not accepted."""
+        if self._transport is not None and self._valid(instead_of):
+            return self._transport, self._credentials
         async with self._opening:
-            if self._client is None or not self._valid(instead_of):
+            if self._transport is None or not self._valid(instead_of):
                 await self._renew()
-            client = self._client
-        if client is None:
+            transport = self._transport
+        if transport is None:
             raise ProviderRefused("The connection to the cluster was closed.")
-        return client, self._credentials
+        return transport, self._credentials
 
     def _valid(self, refused: Credentials | None) -> bool:
         expires = self._credentials.expires
@@ -200,13 +147,13 @@ class Connection:
         access = await asyncio.to_thread(self._read_access)
         credentials = await obtain(access)
         same_way = access == self._access and credentials.certificate == self._credentials.certificate
-        if self._client is None or not same_way:
-            client = await asyncio.to_thread(_new_client, access, credentials)
+        if self._transport is None or not same_way:
+            transport = await open_transport(access, credentials)
             # Requests may still be under way on the old one: it is closed at the next renewal.
             for unused in self._retired:
-                await unused.aclose()
-            self._retired = [self._client] if self._client else []
-            self._client = client
+                await unused.close()
+            self._retired = [self._transport] if self._transport else []
+            self._transport = transport
         self._access, self._credentials = access, credentials
 
 
@@ -215,28 +162,3 @@ class _Failure:
     error: ProviderError
     transient: bool
     retry_after: float | None = None
-
-
-def _new_client(access: Access, credentials: Credentials) -> httpx2.AsyncClient:
-    server = access.cluster.server
-    try:
-        return httpx2.AsyncClient(
-            base_url=server,
-            verify=tls_context(access, credentials.certificate),
-            headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-            proxy=access.cluster.proxy_url or None,
-            # As Go does: proxies of the environment are not used for addresses of this machine.
-            trust_env=not _is_loopback(urlsplit(server).hostname),
-            limits=httpx2.Limits(max_connections=100, max_keepalive_connections=32, keepalive_expiry=60),
-        )
-    except (httpx2.InvalidURL, ValueError, ImportError) as error:
-        raise ProviderRefused("The kubeconfig's server or proxy-url cannot be used.", str(error)) from error
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host is None or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,7 +10,8 @@ from typing import TypeVar
 from pydantic import JsonValue
 
 from providers.errors import ProviderConflict, ProviderNotFound
-from providers.kubernetes.client import Call, Connection, Effect
+from providers.kubernetes.calls import Call, Effect
+from providers.kubernetes.client import Connection
 from providers.kubernetes.discovery import Discovery, Kind
 from providers.kubernetes.objects import KubeObject, Ref
 from providers.kubernetes.tree import Tree, text, tree, trees

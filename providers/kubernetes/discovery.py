@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from providers.errors import ProviderRefused
-from providers.kubernetes.client import Call, Connection
+from providers.kubernetes.calls import Call
+from providers.kubernetes.client import Connection
 from providers.kubernetes.objects import group_of
 from providers.kubernetes.tree import at, text, trees
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import httpx2
+import aiohttp
 from pydantic import JsonValue
 
 from providers.errors import (
@@ -20,10 +20,10 @@ from providers.kubernetes.tree import text
 LONGEST_QUOTE = 1_000
 
 
-def of_response(doing: str, response: httpx2.Response) -> ProviderError:
+def of_response(doing: str, status: int, content: bytes) -> ProviderError:
     """The error of an answer that is not a success. `doing` continues "Unship could not ..."."""
-    said = _said(response)
-    kind, advice = _meaning(response.status_code, said)
+    said = _said(status, content)
+    kind, advice = _meaning(status, said)
     return kind(f"Unship could not {doing}.{advice}", said)
 
 
@@ -61,20 +61,27 @@ def _is_about_content(said: str) -> bool:
 
 
 def _plain(error: Exception) -> str:
-    if isinstance(error, httpx2.TimeoutException):
+    if isinstance(error, TimeoutError):
         return "gave no answer in time"
-    if isinstance(error, httpx2.ConnectError):
-        return f"gave no connection ({str(error)[:200] or type(error).__name__})"
-    if isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"has a certificate that cannot be trusted ({_first(error.certificate_error)})"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"gave no connection ({_first(error.os_error)})"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientPayloadError):
         return "broke the connection off"
-    return f"gave a broken answer ({type(error).__name__})"
+    return f"gave a broken answer ({_first(error)})"
 
 
-def _said(response: httpx2.Response) -> str:
-    """The Status message of the API server, or the beginning of whatever else came."""
+def _first(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return reason[:200] or type(error).__name__
+
+
+def _said(status: int, content: bytes) -> str:
+    """The message of the API server's Status object, or the beginning of whatever else came."""
     try:
-        status: JsonValue = json.loads(response.content)
+        parsed: JsonValue = json.loads(content)
     except (ValueError, RecursionError):
-        return f"HTTP {response.status_code} {response.text[:200]}".strip()
-    message = text(status, "message") or text(status, "reason")
-    return (message or f"HTTP {response.status_code}")[:LONGEST_QUOTE]
+        return f"HTTP {status} {content[:200].decode(errors='replace')}".strip()
+    message = text(parsed, "message") or text(parsed, "reason")
+    return (message or f"HTTP {status}")[:LONGEST_QUOTE]

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable
 
 from providers.errors import ProviderConflict, ProviderError
-from providers.kubernetes.client import Effect
+from providers.kubernetes.calls import Effect
 from providers.kubernetes.cluster import Cluster, by_selector, each
 from providers.kubernetes.discovery import SECRET
 from providers.kubernetes.objects import Ref

@@ -17,8 +17,10 @@ import pytest
 from providers.connectors import Connector, Connectors
 from providers.errors import ProviderRefused, ProviderUnreachable
 from providers.kubernetes import KubernetesProvider
-from providers.kubernetes.client import USER_AGENT, Call, Connection
+from providers.kubernetes.calls import Call
+from providers.kubernetes.client import Connection
 from providers.kubernetes.kubeconfig import read_access
+from providers.kubernetes.transport import USER_AGENT
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import KubernetesTarget
 from providers.values import Release
