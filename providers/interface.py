@@ -35,11 +35,20 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class StepType:
-    """A step of the pipeline YAML that this platform carries, with the model of its `spec`."""
+    """A step of the pipeline YAML that this platform carries, with the model of its `spec`.
+
+    A step that can do and undo (a swap) has a verb `as_rollback_step` of its own, which carries it among a
+    stage's rollbackSteps.
+    """
 
     name: str
     verb: Verb
     spec_model: type[BaseModel]
+    as_rollback_step: Verb | None = None
+
+    def verb_for(self, *, undoing: bool) -> Verb:
+        """The verb that carries the step among a stage's steps, or among its rollbackSteps."""
+        return self.as_rollback_step or self.verb if undoing else self.verb
 
 
 class Attempt(Protocol):

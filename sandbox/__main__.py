@@ -5,14 +5,14 @@ import logging
 import signal
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
 import yaml
 
+from sandbox.core.world import World
 from sandbox.kubernetes import KubernetesWorld
-from sandbox.kubernetes.kubeconfig import CONTEXT
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     directory: Path = options.directory or Path(tempfile.mkdtemp(prefix="unship-sandbox-"))
     port = options.port_base + 1 if options.port_base else 0
     namespaces = tuple(options.namespace or ("staging", "prod"))
-    with KubernetesWorld.start(port, options.tick, host=options.host, namespaces=namespaces) as world:
-        print(write_connectors(world, directory), flush=True)
+    with KubernetesWorld.start(port, options.tick, host=options.host, namespaces=namespaces) as cluster:
+        print(write_connectors([cluster], directory), flush=True)
         stop.wait()
     return 0
 
@@ -44,15 +44,10 @@ def _setter(event: threading.Event) -> Callable[[int, FrameType | None], None]:
     return handler
 
 
-def write_connectors(world: KubernetesWorld, directory: Path) -> str:
-    """Writes kubeconfig and connectors.yaml into the directory; the text of the latter."""
-    kubeconfig = world.write_kubeconfig(directory / "kubeconfig")
-    connector = {
-        "identifier": "cluster",
-        "type": "Kubernetes",
-        "spec": {"kubeconfig": str(kubeconfig.resolve()), "context": CONTEXT},
-    }
-    text = yaml.safe_dump({"connectors": [connector]}, sort_keys=False)
+def write_connectors(worlds: Sequence[World], directory: Path) -> str:
+    """Writes connectors.yaml, and what it refers to, into the directory; the text of it."""
+    connectors = [connector for world in worlds for connector in world.connectors(directory)]
+    text = yaml.safe_dump({"connectors": connectors}, sort_keys=False)
     (directory / "connectors.yaml").write_text(text)
     return text
 

@@ -31,7 +31,7 @@ def world() -> Generator[KubernetesWorld]:
 def connectors(world: KubernetesWorld, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A connectors file with the connector `cluster` for `world`."""
     directory = tmp_path_factory.mktemp("connectors")
-    write_connectors(world, directory)
+    write_connectors([world], directory)
     return directory / "connectors.yaml"
 
 

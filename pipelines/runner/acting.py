@@ -13,6 +13,7 @@ from datetime import datetime
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from db.outages import is_outage
+from db.statuses import StepPhase
 from pipelines import journal
 from pipelines.documents.base import EXPRESSION_MARK
 from pipelines.documents.failure import FailureKind
@@ -121,7 +122,8 @@ async def _act_at_platform(attempt: _Attempt, revealed: set[str]) -> StepOutcome
 
 
 async def _call(records: StageRecords, step_type: StepType, spec: BaseModel, attempt: _Attempt) -> Outcome:
-    if step_type.verb is Verb.DEPLOY:
+    undoing = attempt.step.phase is StepPhase.ROLLBACK
+    if step_type.verb_for(undoing=undoing) is Verb.DEPLOY:
         return await records.provider.deploy(records.target, records.release, spec, attempt)
     if records.snapshot is None:
         raise ProviderRefused("There is no snapshot to go back to: the stage never recorded one.")

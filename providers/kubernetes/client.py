@@ -20,9 +20,9 @@ from providers.kubernetes import faults
 from providers.kubernetes.calls import Call
 from providers.kubernetes.credentials import Credentials, obtain
 from providers.kubernetes.kubeconfig import Access
-from providers.kubernetes.retry import is_transient, retry_after, wait_before
 from providers.kubernetes.transport import Answer, Transport, lines_of, open_transport
 from providers.kubernetes.tree import Tree
+from providers.retry import is_transient, retry_after, wait_before
 
 # Renewed before they end, so that no request is sent with credentials that end on the way.
 _RENEW_EARLY = timedelta(seconds=30)

@@ -14,8 +14,8 @@ from providers.errors import (
     ProviderRefused,
     ProviderUnreachable,
 )
-from providers.kubernetes.retry import is_transient
 from providers.kubernetes.tree import text
+from providers.retry import is_transient
 
 LONGEST_QUOTE = 1_000
 

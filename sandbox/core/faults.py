@@ -1,6 +1,6 @@
 """Faults a test can inject, each with an id and a count of how often it fired.
 
-Imports the standard library only.
+Imports core.operations only.
 """
 
 import itertools
@@ -8,6 +8,8 @@ import re
 import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from sandbox.core.operations import Operation
 
 
 class FaultMode(StrEnum):
@@ -35,11 +37,15 @@ class FaultMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A rule. The patterns are regular expressions: `path` is searched in path?query, `method` matches whole."""
+    """A rule. The patterns are regular expressions: `path` is searched in path?query, `operation` in the
+    platform's own word for what is asked, `method` matches whole. `writes` chooses what can, or cannot, change
+    the world."""
 
     mode: FaultMode
     method: str = ".*"
     path: str = ""
+    operation: str = ""
+    writes: bool | None = None
     status: int = 503
     retry_after: int | None = None
     seconds: float = 1.0
@@ -59,8 +65,8 @@ class InjectedFault:
     matched: int = 0
     fired: int = 0
     removed: bool = False
-    paths: list[str] = field(default_factory=list[str])
-    """Method and path of each request it fired on."""
+    operations: list[str] = field(default_factory=list[str])
+    """What each request it fired on asked for."""
 
 
 class FaultBook:
@@ -73,7 +79,7 @@ class FaultBook:
 
     def add(self, fault: Fault) -> InjectedFault:
         """Puts a fault in force. Raises re.error for a bad pattern."""
-        for pattern in (fault.method, fault.path, fault.user_agent):
+        for pattern in (fault.method, fault.path, fault.operation, fault.user_agent):
             re.compile(pattern)
         with self._lock:
             injected = InjectedFault(id=f"fault-{next(self._ids)}", fault=fault)
@@ -101,13 +107,17 @@ class FaultBook:
         for injected in self.all():
             injected.removed = True
 
-    def match(self, method: str, target: str, user_agent: str) -> InjectedFault | None:
+    def match(self, method: str, target: str, user_agent: str, operation: Operation) -> InjectedFault | None:
         """The fault that fires on this request, counted; None when there is none."""
         if not self._faults:
             return None
         with self._lock:
             for injected in self._faults.values():
-                if _concerns(injected, method, target, user_agent) and _fires(injected, method, target):
+                if (
+                    _concerns(injected, method, target, user_agent)
+                    and _is_meant(injected.fault, operation)
+                    and _fires(injected, operation)
+                ):
                     return injected
         return None
 
@@ -122,11 +132,15 @@ def _concerns(injected: InjectedFault, method: str, target: str, user_agent: str
     )
 
 
-def _fires(injected: InjectedFault, method: str, target: str) -> bool:
+def _is_meant(fault: Fault, operation: Operation) -> bool:
+    return fault.writes in (None, operation.writes) and re.search(fault.operation, operation.name) is not None
+
+
+def _fires(injected: InjectedFault, operation: Operation) -> bool:
     fault = injected.fault
     injected.matched += 1
     if injected.matched <= fault.skip or (fault.times is not None and injected.fired >= fault.times):
         return False
     injected.fired += 1
-    injected.paths.append(f"{method} {target}")
+    injected.operations.append(operation.name)
     return True

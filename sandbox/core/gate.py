@@ -13,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.core.faults import Fault, FaultBook, FaultMode, InjectedFault
+from sandbox.core.operations import Operation
 from sandbox.core.requests import RequestLog
 
 CONTROL = "/_sandbox/"
@@ -25,6 +26,10 @@ LINGER_ZERO = struct.pack("ii", 1, 0)
 
 class Dialect(Protocol):
     """What the door must know about a platform's wire."""
+
+    def operation(self, method: str, target: str, headers: Headers, body: bytes) -> Operation:
+        """What a request asks for; `target` is path and query. Never raises."""
+        ...
 
     def decode(self, content_type: str, body: bytes) -> Any:
         """A request's body for the log; never raises."""
@@ -42,15 +47,10 @@ class Visit:
     scope: Scope
     send: Send
     body: bytes
-    fault: InjectedFault | None
+    operation: Operation
+    fault: InjectedFault | None = None
     arrived: float = field(default_factory=time.time)
     recorded: bool = False
-
-    @property
-    def target(self) -> str:
-        """Path and query."""
-        query = self.scope["query_string"].decode("latin-1")
-        return f"{self.scope['path']}?{query}" if query else self.scope["path"]
 
 
 Handler = Callable[["Gate", Visit, Fault], Awaitable[None]]
@@ -73,9 +73,9 @@ class Gate:
         body = await _read(receive)
         if body is None:
             return
-        visit = Visit(scope, send, body, None)
-        agent = Headers(scope=scope).get("user-agent", "")
-        visit.fault = self.faults.match(scope["method"], visit.target, agent)
+        method, target, headers = scope["method"], _target(scope), Headers(scope=scope)
+        visit = Visit(scope, send, body, self.dialect.operation(method, target, headers, body))
+        visit.fault = self.faults.match(method, target, headers.get("user-agent", ""), visit.operation)
         if visit.fault is None:
             await self._pass(visit, receive)
         else:
@@ -179,6 +179,7 @@ class Gate:
             arrived=visit.arrived,
             method=scope["method"],
             path=scope["path"],
+            operation=visit.operation,
             query=scope["query_string"].decode("latin-1"),
             headers=headers,
             status=status,
@@ -186,6 +187,12 @@ class Gate:
             fault=None if visit.fault is None else visit.fault.id,
             body=self.dialect.decode(headers.get("content-type", ""), visit.body) if visit.body else None,
         )
+
+
+def _target(scope: Scope) -> str:
+    """Path and query."""
+    query = scope["query_string"].decode("latin-1")
+    return f"{scope['path']}?{query}" if query else scope["path"]
 
 
 async def _abort(scope: Scope) -> None:

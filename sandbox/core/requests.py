@@ -1,10 +1,12 @@
-"""The append-only log of what a world was asked, the oracle for effects. Imports the standard library."""
+"""The append-only log of what a world was asked, the oracle for effects. Imports core.operations only."""
 
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
+
+from sandbox.core.operations import Operation
 
 KEPT_HEADERS = frozenset(
     {"accept", "content-type", "content-length", "host", "traceparent", "x-amz-target", "if-match"}
@@ -25,6 +27,10 @@ class RequestRecord:
     user_agent: str
     headers: Mapping[str, str]
     """A subset without credentials; names in lower case."""
+    operation: str
+    """What it asked for, in the platform's own word."""
+    writes: bool
+    """Whether it can change the world."""
     status: int
     """What the client saw; 0 when the connection was cut without an answer."""
     effect: int | None
@@ -32,11 +38,6 @@ class RequestRecord:
     fault: str | None
     """Id of the fault that fired."""
     body: Any
-
-    @property
-    def writes(self) -> bool:
-        """Whether the method can change the world."""
-        return self.method not in {"GET", "HEAD", "OPTIONS"}
 
 
 class RequestLog(Sequence[RequestRecord]):
@@ -54,6 +55,7 @@ class RequestLog(Sequence[RequestRecord]):
         path: str,
         query: str,
         headers: Mapping[str, str],
+        operation: Operation,
         status: int,
         effect: int | None,
         fault: str | None,
@@ -70,6 +72,8 @@ class RequestLog(Sequence[RequestRecord]):
                 query=query,
                 user_agent=headers.get("user-agent", ""),
                 headers=kept,
+                operation=operation.name,
+                writes=operation.writes,
                 status=status,
                 effect=effect,
                 fault=fault,

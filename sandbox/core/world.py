@@ -4,18 +4,22 @@ import asyncio
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
 
 from sandbox.core.clock import Clock
 from sandbox.core.control import control_routes
 from sandbox.core.faults import FaultBook
 from sandbox.core.gate import Gate
+from sandbox.core.operations import Operation, by_method
 from sandbox.core.requests import RequestLog
 from sandbox.core.server import BackgroundServer
+from sandbox.core.wire import Object
 
 
 class World(ABC):
@@ -45,8 +49,16 @@ class World(ABC):
         """More routes under /_sandbox/."""
 
     @abstractmethod
+    def connectors(self, directory: Path) -> list[Object]:
+        """The entries of a connectors file for this world; what they refer to is written into `directory`."""
+
+    @abstractmethod
     def close_streams(self) -> None:
         """Ends every open stream; called on the world's loop when it stops."""
+
+    def operation(self, method: str, target: str, headers: Headers, body: bytes) -> Operation:  # noqa: ARG002
+        """What a request asks for; a platform with one address for everything looks into headers and body."""
+        return by_method(method, target)
 
     @abstractmethod
     def decode(self, content_type: str, body: bytes) -> Any:

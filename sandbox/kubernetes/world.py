@@ -18,7 +18,7 @@ from sandbox.kubernetes.deletes import Deleter
 from sandbox.kubernetes.errors import ApiError
 from sandbox.kubernetes.images import Images
 from sandbox.kubernetes.kinds import NAMESPACE, NODE, by_name
-from sandbox.kubernetes.kubeconfig import kubeconfig
+from sandbox.kubernetes.kubeconfig import CONTEXT, kubeconfig
 from sandbox.kubernetes.resources import Resources
 from sandbox.kubernetes.writes import WriteOptions, Writer
 
@@ -110,6 +110,12 @@ class KubernetesWorld(World):
     def control(self) -> list[BaseRoute]:
         """/_sandbox/images."""
         return image_routes(self.images)
+
+    def connectors(self, directory: Path) -> list[Object]:
+        """The connector `cluster`, with its kubeconfig."""
+        kubeconfig = self.write_kubeconfig(directory / "kubeconfig")
+        spec = {"kubeconfig": str(kubeconfig.resolve()), "context": CONTEXT}
+        return [{"identifier": "cluster", "type": "Kubernetes", "spec": spec}]
 
     def close_streams(self) -> None:
         """Ends every watch."""

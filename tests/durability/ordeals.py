@@ -91,7 +91,7 @@ class Theatre:
         self.world = world
         self.effects = Effects(world)
         self.directory = directory
-        write_connectors(world, directory)
+        write_connectors([world], directory)
         self.unship = Unship(directory, {"UNSHIP_CONNECTORS": str(directory / "connectors.yaml")})
         self.unship.start()
 

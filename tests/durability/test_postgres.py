@@ -16,7 +16,7 @@ from tests.support.unship import Unship, serving
 @pytest.fixture
 def unship(world: TrappedWorld, postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Unship]:
     directory = tmp_path_factory.mktemp("postgres")
-    write_connectors(world, directory)
+    write_connectors([world], directory)
     with serving(directory, connectors=str(directory / "connectors.yaml"), database_url=postgres_url) as running:
         yield running
 

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from sandbox.core.faults import Fault, FaultBook, FaultMode, InjectedFault
+from sandbox.core.operations import Operation
 from sandbox.core.requests import RequestLog, RequestRecord
 from sandbox.kubernetes import KubernetesWorld
 
@@ -30,7 +31,7 @@ class Moment(StrEnum):
 
 @dataclass
 class Trap:
-    """Springs once, at the n-th request (from 1) since it was set whose `METHOD path` matches `pattern`."""
+    """Springs once, at the n-th request (from 1) since it was set whose operation matches `pattern`."""
 
     number: int
     moment: Moment
@@ -56,13 +57,13 @@ class Trap:
 class _Faults(FaultBook):
     trap: Trap | None = None
 
-    def match(self, method: str, target: str, user_agent: str) -> InjectedFault | None:
+    def match(self, method: str, target: str, user_agent: str, operation: Operation) -> InjectedFault | None:
         trap = self.trap
         if trap is None or trap.moment is not Moment.BEFORE or not user_agent.startswith(AGENT):
-            return super().match(method, target, user_agent)
-        if trap.offer(f"{method} {target}"):
+            return super().match(method, target, user_agent, operation)
+        if trap.offer(operation.name):
             return InjectedFault("trap", Fault(FaultMode.DROP))
-        return super().match(method, target, user_agent)
+        return super().match(method, target, user_agent, operation)
 
 
 class _Log(RequestLog):
@@ -72,7 +73,7 @@ class _Log(RequestLog):
         record = super().append(**fields)
         trap = self.trap
         if trap is not None and trap.moment is Moment.AFTER and record.user_agent.startswith(AGENT):
-            trap.offer(f"{record.method} {record.path}?{record.query}")
+            trap.offer(record.operation)
         return record
 
 

@@ -43,7 +43,7 @@ def faulty(yard: Yard, fault: Fault) -> Generator[list[str]]:
     path = f"namespaces/{yard.namespace()}/{fault.path}"
     injected = yard.world.faults.add(replace(fault, path=path, user_agent="^unship/"))
     try:
-        yield injected.paths
+        yield injected.operations
     finally:
         yard.world.faults.remove(injected.id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def troubled(yards: Callable[..., Yard], doomed: KubernetesWorld) -> Iterator[di
     world = yards("any").world
     for name, fault in TROUBLES.items():
         path = f"namespaces/{made[name][0].namespace()}/"
-        world.faults.add(Fault(fault.mode, fault.method, path, fault.status, seconds=fault.seconds, times=None))
+        world.faults.add(replace(fault, path=path, times=None))
     doomed.close()
     with ThreadPoolExecutor() as pool:
         answers = pool.map(_ask, made.values())

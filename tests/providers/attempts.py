@@ -13,7 +13,8 @@ class BrokenOffError(Exception):
 
 @dataclass
 class TestAttempt:
-    """One try at a step. With `breaks_before` n it breaks off at the n-th request that would change something."""
+    """One try at each step of a strategy. With `breaks_before` n it breaks off at the n-th request that would
+    change something, counted over all steps."""
 
     __test__ = False
 
@@ -23,6 +24,10 @@ class TestAttempt:
     effects: int = 0
     told: list[Progress] = field(default_factory=list[Progress])
 
+    def at_step(self, number: int) -> StepAttempt:
+        """This try at the strategy's step of that number."""
+        return StepAttempt(self, f"{self.token}-{number}" if number else self.token)
+
     async def report(self, progress: Progress) -> None:
         if not self.told or self.told[-1] != progress:
             self.told.append(progress)
@@ -31,3 +36,21 @@ class TestAttempt:
         if self.breaks_before is not None and self.effects + 1 >= self.breaks_before:
             raise BrokenOffError
         self.effects += 1
+
+
+@dataclass(frozen=True)
+class StepAttempt:
+    """The part of an attempt that one step gets: a token of its own."""
+
+    whole: TestAttempt
+    token: str
+
+    @property
+    def seconds_left(self) -> float:
+        return self.whole.seconds_left
+
+    async def report(self, progress: Progress) -> None:
+        await self.whole.report(progress)
+
+    async def before_effect(self) -> None:
+        await self.whole.before_effect()

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from providers.values import DeploymentType
-from tests.providers.platforms import PLATFORMS, KubernetesPlatform, Platform
+from tests.providers.kubernetes.platform import KubernetesPlatform
+from tests.providers.platform import Platform
+from tests.providers.platforms import PLATFORMS
 
 
 @pytest.fixture(params=sorted(PLATFORMS))
 def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platform]:
-    """Each platform in turn."""
-    made = PLATFORMS[DeploymentType(request.param)](tmp_path)
+    """Each platform with each of its strategies in turn."""
+    made = PLATFORMS[request.param](tmp_path)
     yield made
     made.close()
 

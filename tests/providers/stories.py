@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from providers.values import Outcome, Snapshot
+from providers.values import Effect, Outcome, Snapshot
 from tests.providers.attempts import TestAttempt
-from tests.providers.platforms import Platform
+from tests.providers.platform import Platform
 
 OLD, NEW = "stable-perl", "stable-bullseye-perl"
 
@@ -24,14 +24,24 @@ class Story:
         return await platform.provider.capture(platform.target, platform.release(version))
 
     async def deploy(self, version: str, attempt: TestAttempt) -> Outcome:
-        platform = self.platform
-        return await platform.provider.deploy(
-            platform.target, platform.release(version), platform.deploy_step, attempt
+        """All forward steps of the strategy, one after another."""
+        platform, release = self.platform, self.platform.release(version)
+        return _together(
+            [
+                await platform.provider.deploy(platform.target, release, step, attempt.at_step(number))
+                for number, step in enumerate(platform.deploy_steps)
+            ]
         )
 
     async def roll_back(self, snapshot: Snapshot, attempt: TestAttempt) -> Outcome:
+        """All rollback steps of the strategy, one after another."""
         platform = self.platform
-        return await platform.provider.roll_back(platform.target, snapshot, platform.rollback_step, attempt)
+        return _together(
+            [
+                await platform.provider.roll_back(platform.target, snapshot, step, attempt.at_step(number))
+                for number, step in enumerate(platform.rollback_steps)
+            ]
+        )
 
     async def deployed_twice(self) -> Snapshot:
         """OLD, then NEW; the snapshot taken between them."""
@@ -39,6 +49,14 @@ class Story:
         snapshot = await self.capture(NEW)
         await self.deploy(NEW, TestAttempt("second"))
         return snapshot
+
+
+def _together(outcomes: list[Outcome]) -> Outcome:
+    """What several steps did, as if they were one."""
+    outputs = {name: value for outcome in outcomes for name, value in outcome.outputs.items()}
+    changed = any(outcome.effect is Effect.CHANGED for outcome in outcomes)
+    reason = None if changed else outcomes[-1].reason
+    return Outcome(effect=Effect.CHANGED if changed else Effect.SKIPPED, reason=reason, outputs=outputs)
 
 
 def tell(platform: Platform, story: Callable[[Story], Awaitable[None]]) -> None:

@@ -6,6 +6,7 @@ The oracle is the world itself: its state, and its own log of requests.
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -13,18 +14,30 @@ from providers.connectors import Connectors
 from providers.errors import ProviderError
 from providers.interface import Verb
 from providers.registry import Registry
-from providers.values import Effect, InstanceHealth
+from providers.values import DeploymentType, Effect, InstanceHealth
 from tests.providers.attempts import BrokenOffError, TestAttempt
-from tests.providers.platforms import PLATFORMS, Platform
+from tests.providers.platform import Platform
+from tests.providers.platforms import PLATFORMS
 from tests.providers.stories import NEW, OLD, Story, tell
 
 
-def test_every_platform_of_the_registry_keeps_this_contract() -> None:
-    assert {provider.deployment_type for provider in Registry(Connectors())} == set(PLATFORMS)
+def test_every_platform_of_the_registry_keeps_this_contract(tmp_path: Path) -> None:
+    tested: set[DeploymentType] = set()
+    for name, make in PLATFORMS.items():
+        with make(tmp_path / name) as platform:
+            tested.add(platform.provider.deployment_type)
+    assert {provider.deployment_type for provider in Registry(Connectors())} == tested
+
+
+def test_every_step_that_deploys_or_rolls_back_is_tested_by_a_strategy(platform: Platform) -> None:
+    types = {step.spec_model: step for step in platform.provider.step_types.values()}
+    assert all(types[type(step)].verb is Verb.DEPLOY for step in platform.deploy_steps)
+    assert all(types[type(step)].verb_for(undoing=True) is Verb.ROLL_BACK for step in platform.rollback_steps)
 
 
 def test_a_provider_declares_steps_of_both_verbs(platform: Platform) -> None:
-    verbs = {step.verb for step in platform.provider.step_types.values()}
+    types = platform.provider.step_types.values()
+    verbs = {step.verb_for(undoing=undoing) for step in types for undoing in (False, True)}
     assert verbs == {Verb.DEPLOY, Verb.ROLL_BACK}
     assert all(name == step.name for name, step in platform.provider.step_types.items())
 

@@ -9,11 +9,10 @@ import pytest
 from providers.errors import ProviderRefused, ProviderTimedOut, ProviderUnreachable
 from sandbox.core.faults import Fault, FaultMode
 from tests.providers.attempts import TestAttempt
-from tests.providers.platforms import Platform
+from tests.providers.platform import Platform
 from tests.providers.stories import NEW, OLD, Story, tell
 
 USER_AGENT = "^unship/"
-WRITES = "POST|PATCH|PUT|DELETE"
 
 
 def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> None:
@@ -23,7 +22,7 @@ def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> Non
         for number in range(30):
             snapshot = await story.capture(NEW)
             fault = platform.world.faults.add(
-                Fault(FaultMode.LOST, method=WRITES, skip=number, user_agent=USER_AGENT)
+                Fault(FaultMode.LOST, writes=True, skip=number, user_agent=USER_AGENT)
             )
             await story.deploy(NEW, TestAttempt(f"deploy-{number}"))
             assert set(platform.running()) == {NEW}
@@ -43,11 +42,11 @@ def test_answers_that_break_after_their_effects_do_no_harm(platform: Platform, m
         await story.deploy(OLD, TestAttempt("first"))
         before = platform.state()
         snapshot = await story.capture(NEW)
-        fault = platform.world.faults.add(Fault(mode, method=WRITES, user_agent=USER_AGENT, times=3))
+        fault = platform.world.faults.add(Fault(mode, writes=True, user_agent=USER_AGENT, times=3))
         await story.deploy(NEW, TestAttempt("second"))
         assert fault.fired == 3
         assert set(platform.running()) == {NEW}
-        fault = platform.world.faults.add(Fault(mode, method=WRITES, user_agent=USER_AGENT, times=3))
+        fault = platform.world.faults.add(Fault(mode, writes=True, user_agent=USER_AGENT, times=3))
         await story.roll_back(snapshot, TestAttempt("third"))
         assert fault.fired == 3
         assert platform.state() == before
@@ -61,7 +60,7 @@ def test_answers_that_break_after_their_effects_do_no_harm(platform: Platform, m
         Fault(FaultMode.STATUS, status=503, times=2, user_agent=USER_AGENT),
         Fault(FaultMode.STATUS, status=429, retry_after=1, times=1, user_agent=USER_AGENT),
         Fault(FaultMode.DROP, times=3, user_agent=USER_AGENT),
-        Fault(FaultMode.GARBAGE, method="GET", times=2, user_agent=USER_AGENT),
+        Fault(FaultMode.GARBAGE, writes=False, times=2, user_agent=USER_AGENT),
     ],
     ids=lambda fault: f"{fault.mode}-{fault.status}",
 )
@@ -82,7 +81,7 @@ def test_a_lasting_fault_ends_in_unreachable_after_at_most_five_retries(platform
         fault = platform.world.faults.add(Fault(FaultMode.STATUS, status=503, times=None, user_agent=USER_AGENT))
         with pytest.raises(ProviderUnreachable):
             await story.roll_back(snapshot, TestAttempt("third"))
-        assert 1 < max(Counter(fault.paths).values()) <= 6
+        assert 1 < max(Counter(fault.operations).values()) <= 6
 
     tell(platform, story)
 

@@ -61,7 +61,7 @@ def test_connections_that_are_cut(
     assert record.effect == (201 if effect else None)
     assert record.status == (201 if mode is FaultMode.RESET else 0)
     assert injected.fired == 1
-    assert injected.paths[0].startswith("POST /api/v1/namespaces/own/configmaps")
+    assert injected.operations[0].startswith("POST /api/v1/namespaces/own/configmaps")
     assert [record.getMessage() for record in caplog.records if record.name != "httpx2"] == []
 
 

@@ -23,7 +23,7 @@ from providers.values import DeploymentType, InstanceHealth
 from sandbox.core.faults import Fault, FaultMode, InjectedFault
 from tests.pipelines.instances.seeds import Seed, add_stage, live, seed, stored
 from tests.providers.attempts import TestAttempt
-from tests.providers.platforms import NAMESPACE, KubernetesPlatform
+from tests.providers.kubernetes.platform import NAMESPACE, KubernetesPlatform
 from tests.providers.tools import kubectl_patch
 from tests.support.runtimes import open_runtime
 
@@ -46,7 +46,7 @@ async def deploy(runtime: Runtime, platform: KubernetesPlatform, version: str) -
     provider = runtime.registry.find(DeploymentType.KUBERNETES)
     assert provider is not None
     attempt = TestAttempt(f"deploy-{version}")
-    await provider.deploy(platform.target, platform.release(version), platform.deploy_step, attempt)
+    await provider.deploy(platform.target, platform.release(version), platform.deploy_steps[0], attempt)
 
 
 def scale(platform: KubernetesPlatform, replicas: int) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from providers.kubernetes.values import KubernetesSnapshot
 from providers.values import Change, LiveInstance, Obstacle, Outcome, Release
 from tests.providers.attempts import TestAttempt
-from tests.providers.platforms import NAMESPACE, SHOP, KubernetesPlatform
+from tests.providers.kubernetes.platform import NAMESPACE, SHOP, KubernetesPlatform
 
 EXTRAS = """
 ---

@@ -24,7 +24,7 @@ from providers.kubernetes.transport import USER_AGENT
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import KubernetesTarget
 from providers.values import Release
-from tests.providers.platforms import KubernetesPlatform
+from tests.providers.kubernetes.platform import KubernetesPlatform
 
 TLS = Path(__file__).parent / "tls"
 SECRET = "canary-credential"

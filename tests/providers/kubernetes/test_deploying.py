@@ -11,8 +11,8 @@ from providers.kubernetes.history import KEPT_RELEASES
 from providers.values import Effect, Manifest, Release
 from sandbox.core.faults import Fault, FaultMode
 from tests.providers.attempts import TestAttempt
+from tests.providers.kubernetes.platform import NAMESPACE, RELEASE, KubernetesPlatform
 from tests.providers.kubernetes.stories import Story, kubectl, shop, tell
-from tests.providers.platforms import NAMESPACE, RELEASE, KubernetesPlatform
 from tests.providers.tools import call
 
 BAD = """

@@ -7,8 +7,8 @@ import pytest
 from providers.errors import ProviderNotFound
 from providers.kubernetes.history import KEPT_RELEASES
 from providers.values import Effect
+from tests.providers.kubernetes.platform import NAMESPACE, RELEASE, KubernetesPlatform
 from tests.providers.kubernetes.stories import Story, names, shop, tell
-from tests.providers.platforms import NAMESPACE, RELEASE, KubernetesPlatform
 from tests.providers.tools import call, kubectl_patch
 
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from providers.errors import ProviderNotFound, ProviderRefused
 from providers.values import Effect
+from tests.providers.kubernetes.platform import NAMESPACE, KubernetesPlatform
 from tests.providers.kubernetes.stories import Story, shop, tell
-from tests.providers.platforms import NAMESPACE, KubernetesPlatform
 
 JOB = """
 apiVersion: v1

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from providers.errors import ProviderRefused
+from tests.providers.kubernetes.platform import NAMESPACE, KubernetesPlatform
 from tests.providers.kubernetes.stories import EXTRAS, Story, kubectl, names, shop, tell
-from tests.providers.platforms import NAMESPACE, KubernetesPlatform
 from tests.providers.tools import call, kubectl_patch
 
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"

@@ -11,8 +11,8 @@ import yaml
 
 from providers.kubernetes.transport import USER_AGENT
 from sandbox.core.requests import RequestRecord
+from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.kubernetes.stories import Story, shop, tell
-from tests.providers.platforms import KubernetesPlatform
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "platforms.md"
 PATH = re.compile(r"/(?:api|apis/(?P<group>[^/]+))/v[^/]+(?:/namespaces/(?P<namespace>[^/]+))?(?:/(?P<rest>.+))?$")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.providers.kubernetes.platform import NAMESPACE, KubernetesPlatform
 from tests.providers.kubernetes.stories import Story, shop, tell
-from tests.providers.platforms import NAMESPACE, KubernetesPlatform
 from tests.providers.tools import call
 
 APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"

@@ -6,8 +6,8 @@ import pytest
 
 from providers.errors import ProviderRefused
 from tests.providers.attempts import TestAttempt
+from tests.providers.kubernetes.platform import NAMESPACE, KubernetesPlatform
 from tests.providers.kubernetes.stories import EXTRAS, Story, names, shop, tell
-from tests.providers.platforms import NAMESPACE, KubernetesPlatform
 from tests.providers.tools import call, kubectl_patch
 
 SECRET = """

@@ -1,0 +1,127 @@
+"""The web shop in a namespace of a sandbox cluster, as the contract sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from providers.connectors import Connector, Connectors
+from providers.registry import Registry
+from providers.values import Artifact, DeploymentType, Manifest, Release
+from sandbox.core.requests import RequestRecord
+from sandbox.kubernetes import KubernetesWorld
+from tests.providers.platform import Platform
+from tests.providers.tools import delete_history, kubectl_patch
+
+SHOP = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: web-config}}
+data: {{release: {version}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: web}}
+spec:
+  selector: {{app: web}}
+  ports: [{{port: 80, targetPort: 8080}}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web}}
+spec:
+  replicas: 3
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+      containers:
+        - name: web
+          image: library/nginx:{version}
+          envFrom: [{{configMapRef: {{name: web-config}}}}]
+          ports: [{{containerPort: 8080}}]
+"""
+
+NAMESPACE, RELEASE = "staging", "release-7f3a"
+
+
+class KubernetesPlatform(Platform):
+    """The web shop in a namespace of a sandbox cluster."""
+
+    def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
+        self._world = KubernetesWorld.start(tick=tick)
+        self.world.write_kubeconfig(directory / "kubeconfig")
+        self.connectors = Connectors(
+            {
+                "cluster": Connector(
+                    "cluster", "Kubernetes", {"kubeconfig": "./kubeconfig", "context": "demo"}, directory
+                )
+            }
+        )
+        self.registry = Registry(self.connectors)
+        provider = self.registry.find(DeploymentType.KUBERNETES)
+        assert provider is not None
+        self.provider = provider
+        self.target = provider.target_model(connectorRef="cluster", namespace=NAMESPACE, releaseName=RELEASE)
+        self.deploy_steps = (self.spec("K8sRollingDeploy"),)
+        self.rollback_steps = (self.spec("K8sRollingRollback"),)
+
+    @property
+    def world(self) -> KubernetesWorld:
+        return self._world
+
+    def release(self, version: str) -> Release:
+        return self.of_manifest(SHOP.format(version=version), version)
+
+    def of_manifest(self, content: str, version: str = "1") -> Release:
+        """A release of other manifests."""
+        artifact = Artifact(display_name=f"library/nginx:{version}", image="library/nginx", tag=version)
+        manifest = Manifest(identifier="web", type="K8sManifest", content=content)
+        return Release(service="web", artifact=artifact, manifests=(manifest,))
+
+    def pods(self) -> list[dict[str, Any]]:
+        found = self.world.list("Pod", NAMESPACE)
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def running(self) -> list[str]:
+        return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in self.pods()]
+
+    def fingerprint(self) -> object:
+        return self.world.store.revision
+
+    def state(self) -> object:
+        deployment = self.world.get("Deployment", NAMESPACE, "web")
+        config = self.world.get("ConfigMap", NAMESPACE, "web-config")
+        service = self.world.get("Service", NAMESPACE, "web")
+        return (
+            deployment and (deployment["spec"], deployment["metadata"].get("labels")),
+            config and config["data"],
+            service and service["spec"],
+            sorted(self.running()),
+        )
+
+    def break_version(self, version: str) -> None:
+        self.world.images.bad(f":{version}$")
+
+    def change_by_hand(self) -> None:
+        kubectl_patch(
+            self.world,
+            f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web",
+            {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "library/nginx:by-hand"}]}}}},
+        )
+
+    def close_the_way(self) -> None:
+        delete_history(self.world)
+
+    def is_harmless(self, request: RequestRecord) -> bool:
+        return "dryRun=All" in request.query or request.path.endswith(
+            ("/selfsubjectaccessreviews", "/selfsubjectrulesreviews")
+        )
+
+    def safeguard(self, request: RequestRecord) -> str:
+        if request.method == "PATCH":
+            return f"PATCH {request.headers['content-type']}"
+        return "DELETE" if request.method == "DELETE" else f"{request.method} {request.path.rpartition('/')[2]}"
+
+    def close(self) -> None:
+        self.world.close()

@@ -1,0 +1,84 @@
+"""What the contract needs to know of a platform: a world, a provider in it, a target, versions and steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Self
+
+from pydantic import BaseModel
+
+from providers.registry import AnyProvider
+from providers.values import Release
+from sandbox.core.requests import RequestRecord
+from sandbox.core.world import World
+
+Steps = tuple[BaseModel, ...]
+"""The specs of a strategy's steps, in their order."""
+
+
+class Platform(ABC):
+    """A world, a provider connected to it, a target in it, and two versions to deploy there."""
+
+    provider: AnyProvider
+    target: BaseModel
+    deploy_steps: Steps
+    rollback_steps: Steps
+
+    @property
+    @abstractmethod
+    def world(self) -> World:
+        """The sandbox world that the platform runs on."""
+
+    @abstractmethod
+    def release(self, version: str) -> Release:
+        """The release of a version; versions differ in what runs and in nothing else."""
+
+    @abstractmethod
+    def running(self) -> list[str]:
+        """The versions that run, one entry for each live copy, from the world's own state."""
+
+    @abstractmethod
+    def fingerprint(self) -> object:
+        """A value of the world that changes with every change of it."""
+
+    @abstractmethod
+    def state(self) -> object:
+        """All that a rollback is to bring back, from the world's own state."""
+
+    @abstractmethod
+    def break_version(self, version: str) -> None:
+        """From now on this version does not get up."""
+
+    @abstractmethod
+    def change_by_hand(self) -> None:
+        """Somebody changes what the release manages, past Unship."""
+
+    @abstractmethod
+    def close_the_way(self) -> None:
+        """Make it impossible to go back to any earlier version."""
+
+    @abstractmethod
+    def is_harmless(self, request: RequestRecord) -> bool:
+        """Whether a request other than GET asks something only and changes nothing."""
+
+    @abstractmethod
+    def safeguard(self, request: RequestRecord) -> str:
+        """The key of the provider's `safeguards` for a request."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the world."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def spec(self, step_type: str, **keys: object) -> BaseModel:
+        """The spec of a step, as its YAML would give it."""
+        return self.provider.step_types[step_type].spec_model.model_validate(keys)
+
+    def effects(self, mark: int) -> list[RequestRecord]:
+        """The requests after `mark` that could change something."""
+        return [request for request in self.world.requests.writes(mark) if not self.is_harmless(request)]
