@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def _run(options: argparse.Namespace, screen: Screen) -> None:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unship-")))
         stack.enter_context(start_sandbox(directory / "worlds"))
-        port = _RUN_PORT if options.serve else 0
+        port = int(os.environ.get("UNSHIP_PORT", _RUN_PORT)) if options.serve else 0
         server = stack.enter_context(start_server(directory / "data", directory / "worlds/connectors.yaml", port))
         client = Client(url_of(server))
         stack.callback(client.close)

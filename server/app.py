@@ -9,9 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from db import migrate
 from db.security.audit import AuditLog
-from pipelines import engine
 from providers.connectors import load_connectors
 from providers.registry import Registry
 from resolvers.auditing import Auditor
@@ -39,6 +37,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        # A third of all that is imported, and who does not serve needs none of it.
+        from db import migrate  # noqa: PLC0415
+        from pipelines import engine  # noqa: PLC0415
+
         chosen.prepare_files()
         await migrate.upgrade(chosen.resolved_database_url)
         key = await sealing_key(chosen)
