@@ -64,10 +64,10 @@ def test_anchors_and_merge_keys_work() -> None:
     ids=lambda value: repr(value[:24]),
 )
 def test_what_is_refused_names_the_manifest(content: str, said: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ProviderRefused, match=f'Manifest "web" .*({said})'):
         parse("web", content)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_an_object_that_is_named_twice_is_refused() -> None:
