@@ -6,77 +6,24 @@ v3-apidocs.cloudfoundry.org.
 
 from __future__ import annotations
 
-from sandbox.cloudfoundry.foundation import Foundation
 from sandbox.cloudfoundry.parts import head, lifecycle, metadata, to_one
+from sandbox.cloudfoundry.presenting_places import PlacePresenter
 from sandbox.cloudfoundry.state import (
     App,
     Build,
-    Domain,
     Droplet,
-    Job,
-    Organization,
     Package,
     Process,
     Revision,
     Route,
-    Space,
 )
 from sandbox.core.wire import Object
 
 HIDDEN = "[PRIVATE DATA HIDDEN IN LISTS]"
 
 
-class Presenter:
-    """Makes the JSON of each resource; `base` is the address of the API."""
-
-    def __init__(self, foundation: Foundation) -> None:
-        self._foundation = foundation
-        self.base = ""
-
-    def link(self, path: str, method: str | None = None) -> Object:
-        """A member of `links`."""
-        found: Object = {"href": f"{self.base}/v3/{path}"}
-        return found if method is None else {**found, "method": method}
-
-    def organization(self, item: Organization) -> Object:
-        """_organizations.erb."""
-        return {
-            **head(item),
-            "name": item.name,
-            "suspended": False,
-            "relationships": {"quota": {"data": None}},
-            "links": {"self": self.link(f"organizations/{item.guid}")},
-            **metadata(item),
-        }
-
-    def space(self, item: Space) -> Object:
-        """_spaces.erb."""
-        return {
-            **head(item),
-            "name": item.name,
-            "relationships": {"organization": to_one(item.organization), "quota": {"data": None}},
-            "links": {
-                "self": self.link(f"spaces/{item.guid}"),
-                "organization": self.link(f"organizations/{item.organization}"),
-            },
-            **metadata(item),
-        }
-
-    def domain(self, item: Domain) -> Object:
-        """_domains.erb: a shared domain."""
-        return {
-            **head(item),
-            "name": item.name,
-            "internal": False,
-            "router_group": None,
-            "supported_protocols": ["http"],
-            "relationships": {"organization": {"data": None}, "shared_organizations": {"data": []}},
-            "links": {
-                "self": self.link(f"domains/{item.guid}"),
-                "route_reservations": self.link(f"domains/{item.guid}/route_reservations"),
-            },
-            **metadata(item),
-        }
+class Presenter(PlacePresenter):
+    """Makes the JSON of what is deployed."""
 
     def app(self, item: App) -> Object:
         """_apps.erb."""
@@ -170,7 +117,7 @@ class Presenter:
 
     def revision(self, item: Revision) -> Object:
         """_revisions.erb and revision_presenter.rb: deployable as long as its droplet is staged."""
-        droplet = self._foundation.droplets.get(item.droplet)
+        droplet = self.foundation.droplets.get(item.droplet)
         return {
             **head(item),
             "version": item.version,
@@ -191,7 +138,7 @@ class Presenter:
     def process(self, item: Process, *, listed: bool = False) -> Object:
         """_processes.erb; commands are hidden in lists."""
         path = f"processes/{item.guid}"
-        space = self._foundation.apps[item.app].space
+        space = self.foundation.apps[item.app].space
         revision = None if item.revision is None else to_one(item.revision)
         return {
             **head(item),
@@ -225,7 +172,7 @@ class Presenter:
             "host": item.host,
             "path": item.path,
             "port": None,
-            "url": self._foundation.url(item),
+            "url": self.foundation.url(item),
             "destinations": self.destinations(item),
             "options": {},
             "relationships": {"space": to_one(item.space), "domain": to_one(item.domain)},
@@ -252,17 +199,6 @@ class Presenter:
             }
             for found in item.destinations
         ]
-
-    def job(self, item: Job) -> Object:
-        """_jobs.erb and job_presenter.rb."""
-        return {
-            **head(item),
-            "operation": item.operation,
-            "state": item.state,
-            "errors": item.errors,
-            "warnings": [],
-            "links": {"self": self.link(f"jobs/{item.guid}")},
-        }
 
 
 _APP_PARTS = ("processes", "packages", "environment_variables", "droplets", "tasks", "revisions", "features")
