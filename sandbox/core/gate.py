@@ -35,8 +35,8 @@ class Dialect(Protocol):
         """A request's body for the log; never raises."""
         ...
 
-    def error(self, status: int, retry_after: int | None) -> tuple[str, bytes]:
-        """Content type and body of an injected error."""
+    def injected(self, operation: Operation, status: int, retry_after: int | None) -> tuple[int, str, bytes]:
+        """Status, content type and body of an injected error, as the answer to an operation."""
         ...
 
 
@@ -113,8 +113,8 @@ class Gate:
             case FaultMode.GARBAGE:
                 await self._send(visit, status, "application/json", NOT_JSON, effect=status)
             case _:
-                content_type, answer = self.dialect.error(500, None)
-                await self._send(visit, 500, content_type, answer, effect=status)
+                failure, content_type, answer = self.dialect.injected(visit.operation, 500, None)
+                await self._send(visit, failure, content_type, answer, effect=status)
 
     async def _pass(self, visit: Visit, receive: Receive) -> None:
         async def send(message: Message) -> None:
@@ -138,7 +138,7 @@ class Gate:
         return start["status"], list(start["headers"]), b"".join(chunks)
 
     async def _answer(self, visit: Visit, status: int, retry_after: int | None) -> None:
-        content_type, body = self.dialect.error(status, retry_after)
+        status, content_type, body = self.dialect.injected(visit.operation, status, retry_after)
         await self._send(visit, status, content_type, body, retry_after=retry_after)
 
     async def _send(

@@ -68,6 +68,10 @@ class World(ABC):
     def error(self, status: int, retry_after: int | None) -> tuple[str, bytes]:
         """Content type and body of an injected error, in the platform's own form."""
 
+    def injected(self, operation: Operation, status: int, retry_after: int | None) -> tuple[int, str, bytes]:  # noqa: ARG002
+        """Status and `error`; a platform whose errors differ by operation looks at what was asked."""
+        return status, *self.error(status, retry_after)
+
     def serve(self, host: str, port: int) -> Self:
         """Starts answering; port 0 takes a free one."""
         routes = [*control_routes(self.requests, self.faults, self.clock), *self.control(), *self.routes()]
