@@ -13,6 +13,8 @@ from starlette.routing import BaseRoute
 
 from sandbox.aws.access import Access, AccessKey
 from sandbox.aws.api import Api
+from sandbox.aws.ec2 import Ec2
+from sandbox.aws.elbv2 import LoadBalancing
 from sandbox.aws.names import Account
 from sandbox.aws.protocol import errors
 from sandbox.aws.protocol.parsing import form_fields
@@ -34,6 +36,9 @@ class AwsWorld(World):
         super().__init__(tick)
         self.account = account or Account()
         self.access = Access(self.account)
+        self.ec2 = Ec2(self.account)
+        self.load_balancing = LoadBalancing(self.account)
+        self.load_balancing.targets.on_probe(self._answers)
         services = self._services()
         self._api = Api({service.name: service for service in services}, self.access)
         for service in services:
@@ -47,8 +52,11 @@ class AwsWorld(World):
         return cls(tick=tick, account=account).serve(host, port)
 
     def _services(self) -> Sequence[Service]:
-        """Every service, made in the order of their dependence on one another."""
-        return (SecurityTokens(self.account),)
+        """Every service, in the order in which a tick moves them."""
+        return (SecurityTokens(self.account), self.ec2, self.load_balancing)
+
+    def _answers(self, target: str) -> bool:
+        return not target.startswith("i-") or self.ec2.instances.is_serving(target)
 
     def look(self, reader: Callable[[], ValueT]) -> ValueT:
         """What `reader` finds in the services' state, read between two requests, as a copy; from any thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -14,10 +15,16 @@ Client = Any
 """What botocore makes of a service's model; botocore is not typed."""
 
 
+@cache
+def _session() -> Any:
+    """One for all, because reading the models takes long."""
+    return import_module("botocore.session").Session()
+
+
 def client(world: AwsWorld, service: str, key: AccessKey = KEY, region: str = "eu-west-1") -> Client:
     """A client that sends each request once."""
-    session, config = import_module("botocore.session").Session(), import_module("botocore.config").Config
-    return session.create_client(
+    config = import_module("botocore.config").Config
+    return _session().create_client(
         service,
         region_name=region,
         endpoint_url=world.url,
