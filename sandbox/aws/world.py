@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from sandbox.aws.access import Access, AccessKey
 from sandbox.aws.api import Api
 from sandbox.aws.ec2 import Ec2
+from sandbox.aws.ecs import ApplicationScaling, ContainerService, image_routes
 from sandbox.aws.elbv2 import LoadBalancing
 from sandbox.aws.names import Account
 from sandbox.aws.protocol import errors
@@ -39,6 +40,8 @@ class AwsWorld(World):
         self.ec2 = Ec2(self.account)
         self.load_balancing = LoadBalancing(self.account)
         self.load_balancing.targets.on_probe(self._answers)
+        self.containers = ContainerService(self.account, targets=self.load_balancing.targets)
+        self.scaling = ApplicationScaling(self.account)
         services = self._services()
         self._api = Api({service.name: service for service in services}, self.access)
         for service in services:
@@ -53,7 +56,7 @@ class AwsWorld(World):
 
     def _services(self) -> Sequence[Service]:
         """Every service, in the order in which a tick moves them."""
-        return (SecurityTokens(self.account), self.ec2, self.load_balancing)
+        return (SecurityTokens(self.account), self.ec2, self.load_balancing, self.containers, self.scaling)
 
     def _answers(self, target: str) -> bool:
         return not target.startswith("i-") or self.ec2.instances.is_serving(target)
@@ -73,8 +76,8 @@ class AwsWorld(World):
         return self._api.routes()
 
     def control(self) -> list[BaseRoute]:
-        """Nothing of its own yet."""
-        return []
+        """/_sandbox/images."""
+        return image_routes(self.containers.images)
 
     def connectors(self, directory: Path) -> list[Object]:
         """The connector `aws`, with files of an access key and its secret."""
