@@ -13,7 +13,9 @@ from starlette.routing import BaseRoute
 
 from sandbox.aws.access import Access, AccessKey
 from sandbox.aws.api import Api
+from sandbox.aws.autoscaling import AutoScaling
 from sandbox.aws.ec2 import Ec2
+from sandbox.aws.ec2.control import machine_image_routes
 from sandbox.aws.ecs import ApplicationScaling, ContainerService, image_routes
 from sandbox.aws.elbv2 import LoadBalancing
 from sandbox.aws.names import Account
@@ -40,6 +42,7 @@ class AwsWorld(World):
         self.ec2 = Ec2(self.account)
         self.load_balancing = LoadBalancing(self.account)
         self.load_balancing.targets.on_probe(self._answers)
+        self.auto_scaling = AutoScaling(self.account, self.ec2, self.load_balancing)
         self.containers = ContainerService(self.account, targets=self.load_balancing.targets)
         self.scaling = ApplicationScaling(self.account)
         services = self._services()
@@ -56,7 +59,14 @@ class AwsWorld(World):
 
     def _services(self) -> Sequence[Service]:
         """Every service, in the order in which a tick moves them."""
-        return (SecurityTokens(self.account), self.ec2, self.load_balancing, self.containers, self.scaling)
+        return (
+            SecurityTokens(self.account),
+            self.ec2,
+            self.load_balancing,
+            self.auto_scaling,
+            self.containers,
+            self.scaling,
+        )
 
     def _answers(self, target: str) -> bool:
         return not target.startswith("i-") or self.ec2.instances.is_serving(target)
@@ -76,8 +86,8 @@ class AwsWorld(World):
         return self._api.routes()
 
     def control(self) -> list[BaseRoute]:
-        """/_sandbox/images."""
-        return image_routes(self.containers.images)
+        """/_sandbox/images for containers, /_sandbox/machine-images for instances."""
+        return [*image_routes(self.containers.images), *machine_image_routes(self.ec2.images)]
 
     def connectors(self, directory: Path) -> list[Object]:
         """The connector `aws`, with files of an access key and its secret."""
