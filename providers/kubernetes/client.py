@@ -8,9 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import JsonValue
@@ -22,7 +20,8 @@ from providers.kubernetes.credentials import Credentials, obtain
 from providers.kubernetes.kubeconfig import Access
 from providers.kubernetes.transport import Answer, Transport, lines_of, open_transport
 from providers.kubernetes.tree import Tree
-from providers.retry import is_transient, retry_after, wait_before
+from providers.retry import is_transient, retry_after
+from providers.web import Failure, host_of, is_in_vain, until_answered, was_never_sent
 
 # Renewed before they end, so that no request is sent with credentials that end on the way.
 _RENEW_EARLY = timedelta(seconds=30)
@@ -41,16 +40,7 @@ class Connection:
 
     async def send(self, call: Call) -> Tree:
         """The JSON object the server answers with; ProviderError where there is none."""
-        number_of_try = 1
-        while True:
-            answer = await self._try(call)
-            if not isinstance(answer, _Failure):
-                return answer
-            number_of_try += 1
-            wait = wait_before(number_of_try, answer.retry_after) if answer.transient else None
-            if wait is None:
-                raise answer.error
-            await asyncio.sleep(wait)
+        return await until_answered(lambda: self._try(call))
 
     async def find(self, call: Call) -> Tree | None:
         """As `send`, but None for what does not exist."""
@@ -79,12 +69,9 @@ class Connection:
 
     @property
     def _server(self) -> str:
-        if self._access is None:
-            return "the API server"
-        parts = urlsplit(self._access.cluster.server)
-        return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+        return host_of(self._access.cluster.server) if self._access is not None else "the API server"
 
-    async def _try(self, call: Call) -> Tree | _Failure:
+    async def _try(self, call: Call) -> Tree | Failure:
         transport, credentials = await self._open()
         if call.effect is not None:
             await call.effect()
@@ -96,26 +83,24 @@ class Connection:
                     await call.effect()
                 answer = await transport.ask(call, credentials)
         except (aiohttp.ClientError, TimeoutError) as error:
-            never_sent = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
             lost = faults.of_transport(call.doing, self._server, error)
-            in_vain = isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.InvalidURL)
-            return _Failure(lost, transient=not in_vain and (never_sent or call.repeatable))
+            return Failure(lost, transient=not is_in_vain(error) and (was_never_sent(error) or call.repeatable))
         if answer.status < 300:
             try:
                 return self._parse(call, answer.content)
             except ProviderError as garbage:
-                return _Failure(garbage, transient=call.repeatable)
+                return Failure(garbage, transient=call.repeatable)
         return self._failure(call, answer)
 
     @staticmethod
-    def _failure(call: Call, answer: Answer) -> _Failure:
+    def _failure(call: Call, answer: Answer) -> Failure:
         error = faults.of_response(call.doing, answer.status, answer.content)
         # 429 comes before anything is done (API priority and fairness), the others may come after the effect.
         may_pass = is_transient(answer.status) and not isinstance(error, ProviderRefused)
         transient = answer.status == 429 or (call.repeatable and may_pass)
         if call.outlasts_conflict and isinstance(error, ProviderConflict):
             transient = True
-        return _Failure(error, transient, retry_after(answer.retry_after))
+        return Failure(error, transient, retry_after(answer.retry_after))
 
     def _parse(self, call: Call, content: bytes) -> Tree:
         try:
@@ -155,10 +140,3 @@ class Connection:
             self._retired = [self._transport] if self._transport else []
             self._transport = transport
         self._access, self._credentials = access, credentials
-
-
-@dataclass(frozen=True)
-class _Failure:
-    error: ProviderError
-    transient: bool
-    retry_after: float | None = None

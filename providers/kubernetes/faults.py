@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import aiohttp
 from pydantic import JsonValue
 
 from providers.errors import (
@@ -16,6 +15,7 @@ from providers.errors import (
 )
 from providers.kubernetes.tree import text
 from providers.retry import is_transient
+from providers.web import what_happened
 
 LONGEST_QUOTE = 1_000
 
@@ -46,7 +46,7 @@ _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
 
 def of_transport(doing: str, server: str, error: Exception) -> ProviderUnreachable:
     """The error of a request that got no answer, or none that can be trusted."""
-    return ProviderUnreachable(f"Unship could not {doing}: {server} {_plain(error)}.")
+    return ProviderUnreachable(f"Unship could not {doing}: {server} {what_happened(error)}.")
 
 
 def of_garbage(doing: str, server: str) -> ProviderUnreachable:
@@ -58,23 +58,6 @@ def of_garbage(doing: str, server: str) -> ProviderUnreachable:
 def _is_about_content(said: str) -> bool:
     """Server-side apply answers 500 to a field of the wrong type, which no repetition makes right."""
     return "failed to create typed patch object" in said or "failed to create manager for existing" in said
-
-
-def _plain(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "gave no answer in time"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"has a certificate that cannot be trusted ({_first(error.certificate_error)})"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"gave no connection ({_first(error.os_error)})"
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientPayloadError):
-        return "broke the connection off"
-    return f"gave a broken answer ({_first(error)})"
-
-
-def _first(error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return reason[:200] or type(error).__name__
 
 
 def _said(status: int, content: bytes) -> str:

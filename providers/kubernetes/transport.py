@@ -6,23 +6,18 @@ Imports nothing that decides; what went wrong comes out as aiohttp's errors.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import aiohttp
-import yarl
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.calls import Call
 from providers.kubernetes.credentials import Credentials
 from providers.kubernetes.kubeconfig import Access, tls_context
-
-USER_AGENT = "unship/0.1.0"
-TIMEOUT_SECONDS = 10.0
+from providers.web import TIMEOUT_SECONDS, is_usable, open_session, timeout
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ class Transport:
             params=call.params,
             data=content,
             headers=headers,
-            timeout=aiohttp.ClientTimeout(connect=TIMEOUT_SECONDS, sock_read=silence),
+            timeout=timeout(silence),
             proxy=self.proxy,
             server_hostname=self.tls_server_name,
             allow_redirects=False,
@@ -73,20 +68,12 @@ class Transport:
 async def open_transport(access: Access, credentials: Credentials) -> Transport:
     cluster = access.cluster
     proxy = cluster.proxy_url or None
-    if not _is_usable(cluster.server) or (proxy and not _is_usable(proxy)):
+    if not is_usable(cluster.server) or (proxy and not is_usable(proxy)):
         raise ProviderRefused(
             "The kubeconfig's server or proxy-url cannot be used: it must be http://... or https://..."
         )
     context = await asyncio.to_thread(tls_context, access, credentials.certificate)
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=context, limit=100, keepalive_timeout=60),
-        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
-        cookie_jar=aiohttp.DummyCookieJar(),
-        # As Go does: proxies of the environment are not used for addresses of this machine.
-        trust_env=not _is_loopback(urlsplit(cluster.server).hostname),
-    )
-    # Sending again is decided here, where it is known what may be repeated, and never by the library.
-    session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+    session = open_session(cluster.server, context)
     return Transport(session, cluster.server.rstrip("/"), proxy, cluster.tls_server_name or None)
 
 
@@ -100,20 +87,3 @@ async def lines_of(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
                 yield line
     if rest:
         yield rest
-
-
-def _is_usable(url: str) -> bool:
-    try:
-        parsed = yarl.URL(url)
-    except ValueError:
-        return False
-    return parsed.scheme in ("http", "https") and bool(parsed.host)
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host is None or host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -20,10 +20,10 @@ from providers.kubernetes import KubernetesProvider
 from providers.kubernetes.calls import Call
 from providers.kubernetes.client import Connection
 from providers.kubernetes.kubeconfig import read_access
-from providers.kubernetes.transport import USER_AGENT
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import KubernetesTarget
 from providers.values import Release
+from providers.web import USER_AGENT
 from tests.providers.kubernetes.platform import KubernetesPlatform
 
 TLS = Path(__file__).parent / "tls"

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from providers.errors import ProviderRefused
-from providers.kubernetes.manifests import MOST_BYTES, parse, parse_all
+from providers.kubernetes.manifests import parse, parse_all
 from providers.kubernetes.tree import at
 from providers.values import Manifest
+from providers.yaml_text import MOST_BYTES
 
 CONFIG = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from providers.kubernetes.transport import USER_AGENT
+from providers.web import USER_AGENT
 from sandbox.core.requests import RequestRecord
 from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.kubernetes.stories import Story, shop, tell

@@ -1,0 +1,118 @@
+"""HTTP as the providers speak it: sessions, what went wrong on the wire, and sending again. Knows no platform.
+
+Sending again is decided here, where it is known what may be repeated, and never by the library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import yarl
+
+from providers.errors import ProviderError
+from providers.retry import wait_before
+
+USER_AGENT = "unship/0.1.0"
+TIMEOUT_SECONDS = 10.0
+
+AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A try that failed. `transient` says whether the same request may be sent again."""
+
+    error: ProviderError
+    transient: bool
+    retry_after: float | None = None
+
+
+async def until_answered(attempt: Callable[[], Awaitable[AnswerT | Failure]]) -> AnswerT:
+    """The first answer; the error of the last try where there is none."""
+    number_of_try = 1
+    while True:
+        answer = await attempt()
+        if not isinstance(answer, Failure):
+            return answer
+        number_of_try += 1
+        wait = wait_before(number_of_try, answer.retry_after) if answer.transient else None
+        if wait is None:
+            raise answer.error
+        await asyncio.sleep(wait)
+
+
+def open_session(server: str, context: ssl.SSLContext | bool) -> aiohttp.ClientSession:
+    """A pool of connections to one server that sends each request exactly once."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, limit=100, keepalive_timeout=60),
+        headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        # As Go does: proxies of the environment are not used for addresses of this machine.
+        trust_env=not is_loopback(urlsplit(server).hostname),
+    )
+    session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
+    return session
+
+
+def timeout(silence: float = TIMEOUT_SECONDS) -> aiohttp.ClientTimeout:
+    """Content may not pause for longer than `silence` seconds."""
+    return aiohttp.ClientTimeout(connect=TIMEOUT_SECONDS, sock_read=silence)
+
+
+def was_never_sent(error: Exception) -> bool:
+    """Whether the request surely had no effect."""
+    return isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+
+
+def is_in_vain(error: Exception) -> bool:
+    """Whether sending again cannot help."""
+    return isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.InvalidURL)
+
+
+def what_happened(error: Exception) -> str:
+    """What went wrong on the wire, completing "HOST ..."."""
+    if isinstance(error, TimeoutError):
+        return "gave no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"has a certificate that cannot be trusted ({_first(error.certificate_error)})"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"gave no connection ({_first(error.os_error)})"
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | aiohttp.ClientPayloadError):
+        return "broke the connection off"
+    return f"gave a broken answer ({_first(error)})"
+
+
+def is_usable(url: str) -> bool:
+    """Whether the address is http or https, with a host."""
+    try:
+        parsed = yarl.URL(url)
+    except ValueError:
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host)
+
+
+def host_of(url: str) -> str:
+    """Host and port for messages: never a user or password that the address may carry."""
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def is_loopback(host: str | None) -> bool:
+    if host is None or host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _first(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return reason[:200] or type(error).__name__
