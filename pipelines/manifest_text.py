@@ -22,8 +22,10 @@ _BOOLEAN = "tag:yaml.org,2002:bool"
 _PLAIN_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
-def render_manifest(content: str, scope: Scope) -> str:
+def render_manifest(content: str, scope: Scope, late_words: frozenset[str] = frozenset()) -> str:
     """The manifest with its expressions replaced. Without expressions it stays as it is, to the letter.
+
+    An expression that reads nothing but `late_words` stays as it is written: the platform fills it in.
 
     A plain scalar that is one expression becomes a number or boolean only where the value is spelt as one
     (`3`, `true`); anything else becomes text, so `1.10` stays a version. Raises ExpressionError, also where the
@@ -32,7 +34,7 @@ def render_manifest(content: str, scope: Scope) -> str:
     template = parse(content)
     if all(isinstance(part, str) for part in template.parts):
         return template.render(scope).text
-    rendering = _Rendering(template, scope)
+    rendering = _Rendering(template, scope, late_words)
     try:
         nodes = list(yaml.compose_all(rendering.marked, Loader=yaml.SafeLoader))
         for node in nodes:
@@ -45,7 +47,7 @@ def render_manifest(content: str, scope: Scope) -> str:
 class _Rendering:
     """Expressions stand in the YAML as words that occur nowhere else, until the structure is known."""
 
-    def __init__(self, template: Template, scope: Scope) -> None:
+    def __init__(self, template: Template, scope: Scope, late_words: frozenset[str]) -> None:
         word = f"unship{secrets.token_hex(8)}"
         self._mark = re.compile(f"{word}x([0-9]+)x")
         self._values: list[str] = []
@@ -55,7 +57,10 @@ class _Rendering:
                 texts.append(part)
                 continue
             texts.append(f"{word}x{len(self._values)}x")
-            self._values.append(Template(part.source, (part,)).render(scope).text)
+            alone = Template(part.source, (part,))
+            roots = {reference.split(".")[0] for reference in alone.references}
+            late = roots and roots <= late_words and not alone.secret_references
+            self._values.append(f"<+{part.source}>" if late else alone.render(scope).text)
         self.marked = "".join(texts)
 
     def replace_in(self, root: yaml.Node | None) -> None:

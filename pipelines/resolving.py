@@ -41,10 +41,16 @@ class ResolvedStage(Value):
     release: Release | None = None
 
 
-def resolve(stage: PlannedStage, definitions: Definitions | None, base: Words) -> ResolvedStage:
+def resolve(
+    stage: PlannedStage,
+    definitions: Definitions | None,
+    base: Words,
+    late_words: frozenset[str] = frozenset(),
+) -> ResolvedStage:
     """Resolve a stage's words, and where it deploys something its target and release.
 
-    `base` holds the words known before (pipeline, steps of earlier stages). Raises ExpressionError.
+    `base` holds the words known before (pipeline, steps of earlier stages). Expressions of manifests that read
+    `late_words` are left to the platform. Raises ExpressionError.
     """
     words: Words = dict(stage_words(stage))
     words["stage"] = {**words["stage"], "variables": _rendered(stage.variables, base | words)}
@@ -65,7 +71,8 @@ def resolve(stage: PlannedStage, definitions: Definitions | None, base: Words) -
         "infraIdentifier": definitions.infrastructure,
         "connectorRef": spec.get("connectorRef", ""),
     }
-    release = Release(service=service.identifier, artifact=artifact, manifests=_manifests(service, base | words))
+    manifests = _manifests(service, base | words, late_words)
+    release = Release(service=service.identifier, artifact=artifact, manifests=manifests)
     return ResolvedStage(definitions=definitions, words=words, spec=spec, release=release)
 
 
@@ -85,12 +92,12 @@ def _artifact(service: Service, base: Words, words: Words) -> Artifact | None:
     return artifact_of(spec)
 
 
-def _manifests(service: Service, words: Words) -> tuple[Manifest, ...]:
+def _manifests(service: Service, words: Words, late_words: frozenset[str]) -> tuple[Manifest, ...]:
     return tuple(
         Manifest(
             identifier=manifest.identifier,
             type=manifest.type,
-            content=render_manifest(manifest.spec.store.content or "", recording_scope(words)),
+            content=render_manifest(manifest.spec.store.content or "", recording_scope(words), late_words),
         )
         for manifest in service.manifests
     )

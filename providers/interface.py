@@ -83,8 +83,9 @@ class Provider(Protocol[TargetT, SnapshotT]):
     The declarations: `yaml_type` is the deployment type as the YAML spells it; `infrastructure_type` the YAML
     `type` and `target_model` the model of the `spec` of an infrastructure definition (frozen; camelCase aliases;
     unknown keys refused); `manifest_types` the manifest types a service may carry; `step_types` the steps;
-    `details_model` what an instance shows of itself; and `safeguards` names, for each call that changes
-    something, the token or precondition that makes it safe to repeat.
+    `details_model` what an instance shows of itself; `safeguards` names, for each call that changes something, the
+    token or precondition that makes it safe to repeat; and `late_words` are the first words of expressions in
+    manifests that the platform itself fills in: they reach it as they are written.
     """
 
     deployment_type: DeploymentType
@@ -97,6 +98,7 @@ class Provider(Protocol[TargetT, SnapshotT]):
     manifest_types: frozenset[str]
     step_types: Mapping[str, StepType]
     safeguards: Mapping[str, str]
+    late_words: frozenset[str]
 
     async def capture(self, target: TargetT, release: Release) -> SnapshotT:
         """Record the target as it is, before `release` is deployed to it. Changes nothing."""

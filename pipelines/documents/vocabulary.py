@@ -39,6 +39,8 @@ class DeclaredPlatform(Protocol):
     def manifest_types(self) -> frozenset[str]: ...
     @property
     def step_types(self) -> Mapping[str, DeclaredStep]: ...
+    @property
+    def late_words(self) -> frozenset[str]: ...
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,17 @@ class Vocabulary:
     @classmethod
     def of(cls, platforms: Iterable[DeclaredPlatform], *, allow_scripts: bool = False) -> "Vocabulary":
         """The vocabulary of these platforms; a `providers.registry.Registry` is such an iterable."""
+        known = tuple(platforms)
         words = {
             platform.yaml_type: DeploymentWords(
                 infrastructures={platform.infrastructure_type: platform.target_model},
                 manifest_types=platform.manifest_types,
                 steps={name: step.spec_model for name, step in platform.step_types.items()},
             )
-            for platform in platforms
+            for platform in known
         }
-        return cls(words, allow_scripts)
+        late = frozenset(word for platform in known for word in platform.late_words)
+        return cls(words, allow_scripts, expression_roots=late)
 
     def step_model(self, step_type: str) -> type[BaseModel] | None:
         """The model of that step type's `spec`, of any platform; None for a type nobody carries."""

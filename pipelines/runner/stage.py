@@ -24,6 +24,7 @@ from pipelines.runner.results import End, Result, runs, worst
 from pipelines.runner.steps import StepRunner
 from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import base_words, stage_scope_words
+from providers.registry import AnyProvider
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,12 @@ class StageRunner:
     @property
     def _deploys(self) -> bool:
         """Whether a platform carries the stage: others run their generic steps and leave nothing to prove."""
+        return self._provider is not None
+
+    @property
+    def _provider(self) -> AnyProvider | None:
         deployment_type = self.stage.deployment_type
-        return deployment_type is not None and self.work.runtime.registry.find(deployment_type) is not None
+        return None if deployment_type is None else self.work.runtime.registry.find(deployment_type)
 
     async def _begin(self, session: AsyncSession, *, failed: bool) -> dict[str, Any] | None:
         """Start the stage, or end it at once and say how."""
@@ -81,7 +86,9 @@ class StageRunner:
                 await session.execute(sa.select(col(Stage.resolved)).where(col(Stage.id) == self.stage.id))
             ).scalar_one()
             definitions = ResolvedStage.model_validate(stored or {}).definitions
-            resolved = resolve(self.stage, definitions, await base_words(session, self.work.execution_id))
+            base = await base_words(session, self.work.execution_id)
+            late_words = self._provider.late_words if self._provider is not None else frozenset[str]()
+            resolved = resolve(self.stage, definitions, base, late_words)
             artifact = resolved.release.artifact if resolved.release else None
             await session.execute(
                 sa.update(Stage)

@@ -79,6 +79,7 @@ class KubernetesProvider:
     manifest_types: frozenset[str] = frozenset({MANIFEST_TYPE})
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
+    late_words: frozenset[str] = frozenset()
 
     def __init__(self, connectors: Connectors) -> None:
         self._connectors = connectors

@@ -19,6 +19,7 @@ def test_every_platform_is_understood() -> None:
         words = vocabulary.deployment_types[provider.yaml_type]
         assert words.infrastructures == {provider.infrastructure_type: provider.target_model}
         assert words.manifest_types == provider.manifest_types
+        assert provider.late_words <= vocabulary.expression_roots
         assert set(words.steps) == set(provider.step_types)
         assert deployment_type_of(REGISTRY, provider.yaml_type) is provider.deployment_type
         assert word_of(REGISTRY, provider.deployment_type) == provider.yaml_type

@@ -79,3 +79,17 @@ def test_without_expressions_the_text_stays_to_the_letter() -> None:
 def test_what_is_not_yaml_is_named_with_its_place() -> None:
     with pytest.raises(ExpressionError, match="line 2"):
         render_manifest("a: <+env.x>\nb: [", scope_of(env={"x": "1"}))
+
+
+@pytest.mark.parametrize("written", ["<+targetGroupArn>", "<+targetGroupArn.stage>"])
+def test_what_the_platform_fills_in_reaches_it_as_it_is_written(written: str) -> None:
+    content = f"arn: {written}\nname: <+env.x>\nboth: a-{written}-<+env.x>\n"
+    found = render_manifest(content, scope_of(env={"x": "web"}), frozenset({"targetGroupArn"}))
+    assert yaml.safe_load(found) == {"arn": written, "name": "web", "both": f"a-{written}-web"}
+
+
+@pytest.mark.parametrize("written", ["<+targetGroupArn>", "<+other>", "<+targetGroupArn + other>"])
+def test_what_nobody_fills_in_is_refused(written: str) -> None:
+    late = frozenset[str]() if written == "<+targetGroupArn>" else frozenset({"targetGroupArn"})
+    with pytest.raises(ExpressionError):
+        render_manifest(f"arn: {written}", scope_of(), late)

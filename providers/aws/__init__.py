@@ -1,0 +1,1 @@
+"""What the platforms on AWS share: connectors, clients, errors. Raises only ProviderError subclasses."""

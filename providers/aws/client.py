@@ -1,0 +1,88 @@
+"""What a provider uses of AWS: one request, or all pages of a list, in a region, as plain JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from providers.aws.account import Account, Effect, Request
+from providers.connectors import Connectors
+from providers.errors import ProviderNotFound, ProviderUnreachable
+from providers.tree import Tree, text
+
+# Where an answer says that there is more, and where the next request says that it wants that.
+_MORE = {"nextToken": "nextToken", "NextToken": "NextToken", "NextMarker": "Marker"}
+_MOST_PAGES = 1_000
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region, reached as one connector.
+
+    In every verb `service` and `operation` are the SDK's words ("elbv2", "DescribeRules") and `doing` completes
+    "Unship could not ...".
+    """
+
+    account: Account
+    name: str
+
+    async def call(
+        self,
+        service: str,
+        operation: str,
+        parameters: Tree,
+        doing: str,
+        *,
+        effect: Effect | None = None,
+        repeatable: bool | None = None,
+    ) -> Tree:
+        """One request. `effect` is awaited directly before each try of a request that changes something.
+
+        `repeatable` says that it may be sent again although it may have had its effect already; without it, only
+        what changes nothing is.
+        """
+        safe = effect is None if repeatable is None else repeatable
+        return await self.account.send(self.name, Request(service, operation, parameters, doing, effect, safe))
+
+    async def find(self, service: str, operation: str, parameters: Tree, doing: str) -> Tree | None:
+        """As `call` for reading, but None for what does not exist."""
+        try:
+            return await self.call(service, operation, parameters, doing)
+        except ProviderNotFound:
+            return None
+
+    async def list(self, service: str, operation: str, parameters: Tree, doing: str, key: str) -> list[JsonValue]:
+        """The members of the list `key`, over all pages."""
+        found: list[JsonValue] = []
+        wanted = parameters
+        for _ in range(_MOST_PAGES):
+            page = await self.call(service, operation, wanted, doing)
+            members = page.get(key)
+            found += members if isinstance(members, list) else []
+            more = {field: token for name, field in _MORE.items() if (token := text(page, name))}
+            if not more:
+                return found
+            wanted = {**parameters, **more}
+        raise ProviderUnreachable(f"Unship could not {doing}: AWS gave no end of pages.")
+
+
+class Accounts:
+    """The accounts of a provider, one for each connector, opened when first needed."""
+
+    def __init__(self, connectors: Connectors) -> None:
+        self._connectors = connectors
+        self._accounts: dict[str, Account] = {}
+
+    def at(self, connector: str, region: str | None = None) -> Region:
+        """A region (the connector's own by default); ProviderRefused where the connector cannot be used."""
+        account = self._accounts.get(connector)
+        if account is None:
+            account = self._accounts[connector] = Account(self._connectors, connector)
+        return Region(account, region or account.spec.region)
+
+    async def close(self) -> None:
+        accounts = list(self._accounts.values())
+        self._accounts.clear()
+        for account in accounts:
+            await account.close()
