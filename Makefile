@@ -28,8 +28,8 @@ $(READY): requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --no-input --require-hashes -r requirements-dev.txt
 	@touch $(READY)
 
-demo: $(READY)  ## deploy twice, roll back, watch it live, prove it (KEEP=1 keeps serving)
-	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+demo: $(READY)  ## deploy twice, roll back, watch it live, prove it (KEEP=1 keeps serving, PLATFORMS=all does it on all)
+	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(PLATFORMS),--platforms $(PLATFORMS))
 
 run: $(READY)  ## serve for development: sandbox, example data, an explorer at /graphql
 	@$(BIN)/python -m demo --serve

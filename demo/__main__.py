@@ -13,12 +13,12 @@ from pathlib import Path
 from types import FrameType
 
 from demo import operations
-from demo.children import ROOT, ChildFailed, start_sandbox, start_server, url_of
+from demo.children import ChildFailed, apply_files, start_sandbox, start_server, url_of
 from demo.client import Client, OperationFailed
+from demo.journeys import ALL_PLATFORMS, ONE_PLATFORM, Journey
 from demo.screen import Screen
-from demo.story import AFTER, BEFORE, Story, Wrong
+from demo.story import Story, Wrong, named
 
-_EXAMPLE = ROOT / "examples" / "kubernetes.yaml"
 _RUN_PORT = 8000
 
 
@@ -27,6 +27,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="keep serving afterwards, until Ctrl-C")
     parser.add_argument("--serve", action="store_true", help="only load the example, and serve until Ctrl-C")
+    parser.add_argument("--platforms", choices=("one", "all"), default="one", help="on one platform, or on all")
     options = parser.parse_args()
     screen = Screen()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -47,42 +48,47 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _run(options: argparse.Namespace, screen: Screen) -> None:
     started = time.monotonic()
+    journey = ALL_PLATFORMS if options.platforms == "all" else ONE_PLATFORM
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unship-")))
-        stack.enter_context(start_sandbox(directory / "worlds"))
+        worlds, data = directory / "worlds", directory / "data"
+        stack.enter_context(start_sandbox(worlds))
         port = int(os.environ.get("UNSHIP_PORT", _RUN_PORT)) if options.serve else 0
-        server = stack.enter_context(start_server(directory / "data", directory / "worlds/connectors.yaml", port))
+        server = stack.enter_context(start_server(data, worlds / "connectors.yaml", port))
         client = Client(url_of(server))
         stack.callback(client.close)
         screen.heading("Unship is up")
-        screen.line(f"   API         {client.url}   (embedded database in {directory / 'data'})")
-        screen.line(f"   Kubernetes  a sandbox of its API; kubectl --kubeconfig {directory / 'worlds/kubeconfig'}")
-        story = Story(client, directory / "worlds" / "kubeconfig", screen)
+        screen.line(f"   API         {client.url}   (embedded database in {data})")
+        screen.line(f"   platforms   a sandbox of their APIs; {worlds / 'connectors.yaml'}")
+        screen.line(f"               kubectl --kubeconfig {worlds / 'kubeconfig'}")
         screen.heading("Configuration")
-        story.configure(_EXAMPLE)
-        execution = None if options.serve else _tell(story, screen)
-        if execution is not None:
+        files = [f"examples/{name}" for name in journey.files]
+        for line in apply_files(data, worlds / "connectors.yaml", files):
+            screen.line(f"   {line}")
+        if not options.serve:
+            _tell(Story(client, worlds, journey, screen), journey, screen)
             screen.heading(f"Done in {time.monotonic() - started:.0f} s: what was deployed is undone, and proved.")
         if options.keep or options.serve:
             _invite(client.url, screen)
             server.wait()
 
 
-def _tell(story: Story, screen: Screen) -> str:
-    screen.heading(f"Deploy {BEFORE}: staging, then production")
-    story.deploy(BEFORE)
-    screen.heading(f"Deploy {AFTER}: staging, then production")
-    execution = story.deploy(AFTER)
+def _tell(story: Story, journey: Journey, screen: Screen) -> None:
+    forward = ", then ".join(" and ".join(sorted(block)) for block in journey.blocks)
+    backwards = ", then ".join(" and ".join(sorted(block)) for block in reversed(journey.blocks))
+    screen.heading(f"Deploy {named(journey.before)}: {forward}")
+    story.deploy(journey.before)
+    screen.heading(f"Deploy {named(journey.after)}")
+    execution = story.deploy(journey.after)
     screen.heading("The services dashboard")
     story.show_dashboard()
     screen.heading("The rollback plan, before anybody clicks")
     plan_hash = story.show_plan(execution)
-    screen.heading("rollbackDeployment: production first, then staging")
+    screen.heading(f"rollbackDeployment: {backwards}")
     story.roll_back(execution, plan_hash)
     screen.heading("The proof")
-    story.prove(BEFORE)
+    story.prove(journey.before)
     story.show_dashboard()
-    return execution
 
 
 def _invite(url: str, screen: Screen) -> None:

@@ -106,14 +106,33 @@ def start_sandbox(directory: Path, tick: float = 0.1) -> Child:
 
 def start_server(data: Path, connectors: Path, port: int = 0, **settings: str) -> Child:
     """A server on its embedded database; `settings` are UNSHIP_ variables, lower-case, without the prefix."""
-    environment = {f"UNSHIP_{name.upper()}": value for name, value in settings.items()}
-    environment |= {
+    chosen = {f"UNSHIP_{name.upper()}": value for name, value in settings.items()}
+    environment = _environment(data, connectors) | chosen
+    return Child(["server", "serve", "--port", str(port)], environment, "Unship is ready:").wait_ready()
+
+
+def _environment(data: Path, connectors: Path) -> dict[str, str]:
+    return {
         "UNSHIP_DATA_DIR": str(data),
         "UNSHIP_CONNECTORS": str(connectors),
-        "UNSHIP_POST_PROD_ROLLBACK": environment.get("UNSHIP_POST_PROD_ROLLBACK", "true"),
-        "UNSHIP_ALLOW_SCRIPTS": environment.get("UNSHIP_ALLOW_SCRIPTS", "true"),
+        "UNSHIP_POST_PROD_ROLLBACK": "true",
+        "UNSHIP_ALLOW_SCRIPTS": "true",
     }
-    return Child(["server", "serve", "--port", str(port)], environment, "Unship is ready:").wait_ready()
+
+
+def apply_files(data: Path, connectors: Path, files: Sequence[str]) -> list[str]:
+    """Load files beside the running server; one line of what each contained. ChildFailed where one is refused."""
+    done = subprocess.run(
+        [sys.executable, "-m", "server", "apply", *files],
+        cwd=ROOT,
+        env={**os.environ, **_environment(data, connectors)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise ChildFailed(f"the configuration was refused:\n{done.stderr.strip()}")
+    return done.stdout.splitlines()
 
 
 def url_of(server: Child) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +44,7 @@ def follow(client: Client, execution_id: str, screen: Screen) -> Followed:
         for event in batch["events"]:
             _take(event, stages, followed, screen)
         if screen.is_terminal:
-            screen.redraw([_drawn(stage, screen) for stage in stages.values()])
+            screen.redraw([_drawn(stage, stage.name.ljust(_width(stages)), screen) for stage in stages.values()])
     return followed
 
 
@@ -68,11 +69,15 @@ def _take(event: dict[str, Any], stages: dict[str, _Stage], followed: Followed, 
         case _:
             pass
     if said and not screen.is_terminal:
-        screen.line(f"   {stage.name:<12} {said}")
+        screen.line(f"   {stage.name:<{_width(stages)}}   {said}")
 
 
-def _drawn(stage: _Stage, screen: Screen) -> str:
-    name = f"   {stage.name:<12}"
+def _width(stages: Mapping[str, _Stage]) -> int:
+    return max(len(stage.name) for stage in stages.values())
+
+
+def _drawn(stage: _Stage, name: str, screen: Screen) -> str:
+    name = f"   {name}  "
     if stage.status in _DONE:
         return f"{name} {screen.bar(1, 1)} {screen.mark(True)} {stage.reason or stage.status.lower()}"
     if stage.status in _BAD:

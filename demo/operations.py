@@ -1,12 +1,5 @@
 """The operations that the demonstration runs, ready to paste."""
 
-APPLY = """mutation Apply($yaml: String!) {
-  applyConfiguration(input: {yaml: $yaml}) {
-    applied { __typename id }
-    userErrors { code message path }
-  }
-}"""
-
 RUN = """mutation Run($input: RunPipelineInput!) {
   runPipeline(input: $input) {
     execution { id sequenceId }

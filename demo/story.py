@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx2
-import yaml
-
 from demo import operations
 from demo.client import Client
+from demo.journeys import Journey
 from demo.live import Followed, follow
 from demo.screen import Screen
-
-BEFORE, AFTER = "stable-perl", "stable-bullseye-perl"
-_NAMESPACES = ("prod", "staging")
 
 
 class Wrong(Exception):
@@ -22,25 +19,21 @@ class Wrong(Exception):
 
 
 class Story:
-    """One run against one server and the cluster that its connectors file names."""
+    """A journey against one server and the platforms of the connectors file in `worlds`."""
 
-    def __init__(self, client: Client, kubeconfig: Path, screen: Screen) -> None:
+    def __init__(self, client: Client, worlds: Path, journey: Journey, screen: Screen) -> None:
         self._client = client
+        self._worlds = worlds
+        self._journey = journey
         self._screen = screen
-        self._kubeconfig = kubeconfig
 
-    def configure(self, example: Path) -> None:
-        payload = self._mutate(operations.APPLY, {"yaml": example.read_text()}, "applyConfiguration")
-        kinds = [node["__typename"] for node in payload["applied"]]
-        self._screen.line(f"   {example.name}: {', '.join(kinds)}")
-
-    def deploy(self, tag: str) -> str:
-        """Run the pipeline with that tag and follow it to its end; returns the execution's id."""
-        choice = {"pipelineIdentifier": "web", "variables": {"tag": tag}}
+    def deploy(self, version: Mapping[str, str]) -> str:
+        """Run the pipeline with that version and follow it to its end; returns the execution's id."""
+        choice = {"pipelineIdentifier": self._journey.pipeline, "variables": dict(version)}
         payload = self._mutate(operations.RUN, {"input": choice}, "runPipeline")
         followed = follow(self._client, payload["execution"]["id"], self._screen)
-        _expect(followed.status, "SUCCEEDED", f"the deployment of {tag}")
-        _expect(followed.finished, ["Staging", "Production"], "the order of the deployment")
+        _expect(followed.status, "SUCCEEDED", f"the deployment of {named(version)}")
+        _expect(_blocks(followed.finished, self._journey.blocks), self._journey.blocks, "the deployment's order")
         return payload["execution"]["id"]
 
     def show_dashboard(self) -> None:
@@ -78,20 +71,21 @@ class Story:
         payload = self._mutate(operations.ROLL_BACK, {"input": choice}, "rollbackDeployment")
         followed = follow(self._client, payload["execution"]["id"], self._screen)
         _expect(followed.status, "SUCCEEDED", "the rollback")
-        _expect(followed.finished, ["Production", "Staging"], "the order of the rollback")
+        backwards = self._journey.blocks[::-1]
+        _expect(_blocks(followed.finished, backwards), backwards, "the order of the rollback")
         return followed
 
-    def prove(self, tag: str) -> None:
-        """Every instance runs `tag` again: by Unship's own list, and by the cluster's."""
+    def prove(self, version: Mapping[str, str]) -> None:
+        """Every instance runs `version` again: by Unship's own list, and by what the platforms themselves say."""
         nodes = self._client.run(operations.INSTANCES)["instances"]["nodes"]
-        shown = {(node["environment"]["name"], node["artifact"]["displayName"]) for node in nodes}
-        wanted = f"library/nginx:{tag}"
-        _expect(shown, {("Production", wanted), ("Staging", wanted)}, "what Unship lists")
-        _expect(len(nodes), 6, "the number of instances")
-        self._claim("Unship lists", f"{len(nodes)} instances, all {wanted}, in production and staging")
-        for namespace in _NAMESPACES:
-            _expect(_images(self._kubeconfig, namespace), [wanted] * 3, f"the pods in {namespace}")
-            self._claim("The cluster says", f"3 pods in {namespace}, all {wanted}")
+        listed = Counter(node["artifact"]["displayName"] for node in nodes)
+        wanted = Counter(image for proof in self._journey.proofs for image in proof.wanted(version))
+        _expect(listed, wanted, "what Unship lists")
+        told = ", ".join(f"{count} x {image}" for image, count in listed.items())
+        self._claim("Unship lists", f"{len(nodes)} instances: {told}")
+        for proof in self._journey.proofs:
+            _expect(proof.ask(self._worlds), proof.wanted(version), f"what runs at {proof.platform}")
+            self._claim(f"{proof.platform} says", f"{proof.count} x {proof.image.format_map(version)}")
 
     def _claim(self, who: str, what: str) -> None:
         self._screen.line(f"   {self._screen.mark(True)} {who}: {what}")
@@ -104,15 +98,18 @@ class Story:
         return payload
 
 
-def _images(kubeconfig: Path, namespace: str) -> list[str]:
-    """The images of the pods that are there to stay, asked of the cluster itself."""
-    access: dict[str, Any] = yaml.safe_load(kubeconfig.read_text())
-    server = access["clusters"][0]["cluster"]["server"]
-    token = access["users"][0]["user"]["token"]
-    url = f"{server}/api/v1/namespaces/{namespace}/pods"
-    pods = httpx2.get(url, headers={"authorization": f"Bearer {token}"}).raise_for_status().json()["items"]
-    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-    return [container["image"] for pod in staying for container in pod["spec"]["containers"]]
+def named(version: Mapping[str, str]) -> str:
+    """A version in words."""
+    return ", ".join(version.values())
+
+
+def _blocks(finished: Sequence[str], blocks: Sequence[frozenset[str]]) -> tuple[frozenset[str], ...]:
+    """The stages in the order in which they finished, cut as the blocks are."""
+    cut: list[frozenset[str]] = []
+    for block in blocks:
+        begin = sum(map(len, cut))
+        cut.append(frozenset(finished[begin : begin + len(block)]))
+    return tuple(cut)
 
 
 def _expect(found: object, wanted: object, what: str) -> None:

@@ -6,11 +6,14 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
 import yaml
 
+from sandbox.aws import AwsWorld
+from sandbox.cloudfoundry import CloudFoundryWorld
 from sandbox.core.world import World
 from sandbox.kubernetes import KubernetesWorld
 
@@ -18,7 +21,12 @@ from sandbox.kubernetes import KubernetesWorld
 def main(arguments: list[str] | None = None) -> int:
     """Serves until told to stop; 0 on a clean end."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("--port-base", type=int, default=9100, help="Kubernetes is on this port + 1; 0: any")
+    parser.add_argument(
+        "--port-base",
+        type=int,
+        default=9100,
+        help="the worlds are on the next ports; 0: any",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--tick", type=float, default=0.1, help="seconds between two moves of the worlds")
     parser.add_argument("--directory", type=Path, help="where kubeconfig and connectors.yaml are written")
@@ -29,12 +37,23 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _setter(stop))
     directory: Path = options.directory or Path(tempfile.mkdtemp(prefix="unship-sandbox-"))
-    port = options.port_base + 1 if options.port_base else 0
-    namespaces = tuple(options.namespace or ("staging", "prod"))
-    with KubernetesWorld.start(port, options.tick, host=options.host, namespaces=namespaces) as cluster:
-        print(write_connectors([cluster], directory), flush=True)
+    with ExitStack() as stack:
+        worlds = [stack.enter_context(world) for world in _start(options)]
+        print(write_connectors(worlds, directory), flush=True)
         stop.wait()
     return 0
+
+
+def _start(options: argparse.Namespace) -> tuple[World, ...]:
+    """Every world, each on the port after the one before it."""
+    base: int = options.port_base
+    first, second, third = (base + number if base else 0 for number in (1, 2, 3))
+    namespaces = tuple(options.namespace or ("staging", "prod"))
+    return (
+        KubernetesWorld.start(first, options.tick, host=options.host, namespaces=namespaces),
+        AwsWorld.start(second, options.tick, host=options.host),
+        CloudFoundryWorld.start(third, options.tick, host=options.host),
+    )
 
 
 def _setter(event: threading.Event) -> Callable[[int, FrameType | None], None]:

@@ -5,10 +5,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from demo.children import Child, start_server, url_of
+from demo.children import Child, ChildFailed, apply_files, start_server, url_of
 from demo.client import Client
+from demo.journeys import ONE_PLATFORM
 from demo.screen import Screen
-from demo.story import AFTER, BEFORE, Story, Wrong
+from demo.story import Story, Wrong
+
+BEFORE, AFTER = ONE_PLATFORM.before["tag"], ONE_PLATFORM.after["tag"]
 
 
 def test_the_whole_story_is_told_and_a_signal_ends_everything() -> None:
@@ -21,9 +24,9 @@ def test_the_whole_story_is_told_and_a_signal_ends_everything() -> None:
         "   Staging      Roll back: Deployment/web: 3 of 3 available"
     )
     assert f"image (web): library/nginx:{AFTER} → library/nginx:{BEFORE}" in told
-    assert f"✓ Unship lists: 6 instances, all library/nginx:{BEFORE}, in production and staging" in told
+    assert f"✓ Unship lists: 6 instances: 6 x library/nginx:{BEFORE}" in told
     for namespace in ("prod", "staging"):
-        assert f"✓ The cluster says: 3 pods in {namespace}, all library/nginx:{BEFORE}" in told
+        assert f"✓ Kubernetes, namespace {namespace} says: 3 x library/nginx:{BEFORE}" in told
     assert "\x1b" not in told, "there is no terminal to move about on"
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(url)
@@ -32,10 +35,17 @@ def test_the_whole_story_is_told_and_a_signal_ends_everything() -> None:
 def test_what_is_not_so_is_not_proved(tmp_path: Path, connectors: Path) -> None:
     with start_server(tmp_path, connectors) as server:
         client = Client(url_of(server))
-        story = Story(client, connectors.with_name("kubeconfig"), Screen())
-        story.configure(Path(__file__).parents[2] / "examples" / "kubernetes.yaml")
-        story.deploy(BEFORE)
-        story.prove(BEFORE)
+        apply_files(tmp_path, connectors, ["examples/kubernetes.yaml"])
+        story = Story(client, connectors.parent, ONE_PLATFORM, Screen())
+        story.deploy(ONE_PLATFORM.before)
+        story.prove(ONE_PLATFORM.before)
         with pytest.raises(Wrong, match="what Unship lists"):
-            story.prove(AFTER)
+            story.prove(ONE_PLATFORM.after)
         client.close()
+
+
+def test_configuration_that_is_refused_ends_the_demonstration(tmp_path: Path, connectors: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("service: {identifier: web, nam: Web}")
+    with pytest.raises(ChildFailed, match="did you mean"):
+        apply_files(tmp_path / "data", connectors, [str(wrong)])
