@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -26,7 +28,7 @@ HOSTILE = [
 ]
 
 
-def rendered(content: str, **words: object) -> list[object]:
+def rendered(content: str, **words: Any) -> list[object]:
     return list(yaml.safe_load_all(render_manifest(content, scope_of(**words))))
 
 
