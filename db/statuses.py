@@ -132,13 +132,13 @@ UNDO_CLAIMED = (
 _MOST_TELLING_FIRST = (
     RollbackStatus.STARTED,
     RollbackStatus.FAILURE,
-    RollbackStatus.SUCCESS,
     RollbackStatus.NOT_STARTED,
+    RollbackStatus.SUCCESS,
 )
 
 
 def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
-    """One status for several stages: the one that a user must see first."""
+    """One status for several stages: the one that a user must see first. SUCCESS only where nothing is left."""
     present = set(statuses)
     return next((status for status in _MOST_TELLING_FIRST if status in present), RollbackStatus.UNAVAILABLE)
 

@@ -22,6 +22,9 @@ from pipelines.runner.results import End, Result
 from pipelines.verification import groups_of
 from providers.values import InstanceGroup, LiveInstance
 
+_DEPLOYED = (StageStatus.SUCCEEDED, StageStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
+_DONE = (*_DEPLOYED, StageStatus.SKIPPED)
+
 
 @dataclass(frozen=True)
 class StageEnd:
@@ -60,11 +63,14 @@ async def close_stage(session: AsyncSession, end: StageEnd) -> None:
         groups = groups_of(end.live)
         changes["left_groups"] = [group.as_json() for group in groups]
         changes |= await _seen_artifact(session, stage, groups)
+    if end.status not in _DONE and "artifact" not in changes:
+        changes["artifact"] = None
     await journal.move_stage(session, end.execution_id, stage.id, end.status, end.reason, **changes)
     if stage.target_id is None:
         return
     at = now()
-    target = await _update_target(session, stage, at)
+    succeeded = stage.original_stage_id is None and end.status in _DEPLOYED
+    target = await _update_target(session, stage, {"last_deployed_at": at} if succeeded else {})
     if end.live is not None:
         mark = StageMark(stage.id, end.execution_id, end.triggered_by, at)
         await record_instances(session, target, end.live, mark)
@@ -73,18 +79,18 @@ async def close_stage(session: AsyncSession, end: StageEnd) -> None:
 async def _seen_artifact(
     session: AsyncSession, stage: PlannedStage, groups: tuple[InstanceGroup, ...]
 ) -> dict[str, Any]:
-    """The stage's artifact as the platform shows it (with digest and revision), where it is what was asked for."""
+    """The stage's artifact as the platform shows it (with digest and revision): what was asked for, where it runs,
+    or else another version of it."""
     wanted = (await session.execute(sa.select(col(Stage.artifact)).where(col(Stage.id) == stage.id))).scalar_one()
     if wanted is None:
         return {}
-    for group in groups:
-        if (group.artifact.image, group.artifact.tag) == (wanted["image"], wanted["tag"]):
-            return {"artifact": group.artifact.as_json()}
-    return {}
+    same = [group.artifact for group in groups if group.artifact.image == wanted["image"]]
+    exact = [artifact for artifact in same if artifact.tag == wanted["tag"]]
+    return {"artifact": found.as_json()} if (found := next(iter(exact or same), None)) else {}
 
 
-async def _update_target(session: AsyncSession, stage: PlannedStage, at: datetime) -> TargetRow:
-    """Point the target at the stage that put it into its present state."""
+async def _update_target(session: AsyncSession, stage: PlannedStage, deployed: dict[str, datetime]) -> TargetRow:
+    """Point the target at the stage that put it into its present state; `deployed` says when, if it did."""
     resolved = (
         await session.execute(
             sa.select(col(Stage.resolved)).where(col(Stage.id) == (stage.original_stage_id or stage.id))
@@ -96,8 +102,8 @@ async def _update_target(session: AsyncSession, stage: PlannedStage, at: datetim
             .where(col(Target.id) == stage.target_id)
             .values(
                 current_stage_id=stage.id,
-                last_deployed_at=at,
                 resolved={key: resolved.get(key) for key in ("spec", "release")},
+                **deployed,
             )
             .returning(
                 col(Target.id),
@@ -107,7 +113,8 @@ async def _update_target(session: AsyncSession, stage: PlannedStage, at: datetim
             )
         )
     ).one()
-    await session.execute(sa.update(Service).where(col(Service.id) == row.service_id).values(last_deployed_at=at))
+    if deployed:
+        await session.execute(sa.update(Service).where(col(Service.id) == row.service_id).values(**deployed))
     return TargetRow(row.id, row.service_id, row.environment_id, row.infrastructure_id)
 
 

@@ -110,7 +110,9 @@ async def _finish_stages(session: AsyncSession, execution_id: str, *, unexpected
         if status not in FINISHED_STAGES and unexpected:
             began = status is not StageStatus.PENDING
             status = StageStatus.FAILED if began else StageStatus.ABANDONED
-            await journal.move_stage(session, execution_id, row.id, status, "The execution ended unexpectedly.")
+            await journal.move_stage(
+                session, execution_id, row.id, status, "The execution ended unexpectedly.", artifact=None
+            )
             await close_steps(session, execution_id, row.id, StepStatus.ABANDONED)
         statuses.append(status)
     return tuple(statuses)

@@ -19,6 +19,8 @@ from pipelines.expressions import ExpressionEvaluationError, Scope, Template, pa
 _STRING = "tag:yaml.org,2002:str"
 _INTEGER = "tag:yaml.org,2002:int"
 _BOOLEAN = "tag:yaml.org,2002:bool"
+# What these hold are names: a tag of digits only is still a tag.
+_NAMES = ("artifact.", "artifacts.", "rollbackArtifact.")
 _PLAIN_INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})", re.ASCII)
 
 
@@ -28,7 +30,8 @@ def render_manifest(content: str, scope: Scope, late_words: frozenset[str] = fro
     An expression that reads nothing but `late_words` stays as it is written: the platform fills it in.
 
     A plain scalar that is one expression becomes a number or boolean only where the value is spelt as one
-    (`3`, `true`); anything else becomes text, so `1.10` stays a version. Raises ExpressionError, also where the
+    (`3`, `true`); anything else becomes text, so `1.10` stays a version, and what an artifact says of itself is
+    text always. Raises ExpressionError, also where the
     content is not YAML.
     """
     template = parse(content)
@@ -51,13 +54,16 @@ class _Rendering:
         word = f"unship{secrets.token_hex(8)}"
         self._mark = re.compile(f"{word}x([0-9]+)x")
         self._values: list[str] = []
+        self._texts: set[str] = set()
         texts: list[str] = []
         for part in template.parts:
             if isinstance(part, str):
                 texts.append(part)
                 continue
-            texts.append(f"{word}x{len(self._values)}x")
-            alone = Template(part.source, (part,))
+            mark, alone = f"{word}x{len(self._values)}x", Template(part.source, (part,))
+            if part.program is None and any(path.startswith(_NAMES) for path in alone.references):
+                self._texts.add(mark)
+            texts.append(mark)
             roots = {reference.split(".")[0] for reference in alone.references}
             late = roots and roots <= late_words and not alone.secret_references
             self._values.append(f"<+{part.source}>" if late else alone.render(scope).text)
@@ -69,7 +75,7 @@ class _Rendering:
             whole = self._mark.fullmatch(scalar.value)
             if whole is not None and scalar.style is None:
                 scalar.value = self._value(whole)
-                scalar.tag = _plain_tag(scalar.value)
+                scalar.tag = _STRING if whole.group() in self._texts else _plain_tag(scalar.value)
             elif self._mark.search(scalar.value):
                 scalar.value = self._mark.sub(self._value, scalar.value)
                 scalar.tag = _STRING

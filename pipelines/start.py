@@ -15,7 +15,7 @@ from pipelines.accepting import Accepted, accept, busy_targets, next_sequence, p
 from pipelines.answers import Refused, Started
 from pipelines.documents import parse_pipeline
 from pipelines.documents.pipeline import Pipeline as PipelineDocument
-from pipelines.documents.variables import VariableType
+from pipelines.documents.variables import Variable, VariableType
 from pipelines.expressions import ExpressionError, parse
 from pipelines.idempotency import Keyed, answered, remember
 from pipelines.layout import LaidOut, lay_out
@@ -29,12 +29,15 @@ from pipelines.secret_marks import has_mark, mark
 _OPERATION = "runPipeline"
 
 
+Given = str | int | float | bool
+
+
 @dataclass(frozen=True)
 class RunRequest:
     """A wish to run a pipeline; `variables` override the pipeline's own values."""
 
     pipeline_identifier: str
-    variables: Mapping[str, str]
+    variables: Mapping[str, Given]
     subject: str
     reason: str | None = None
     idempotency_key: str | None = None
@@ -135,7 +138,17 @@ def _with_resolved_use(laid_out: LaidOut, words: Words) -> LaidOut:
     return replace(laid_out, use=laid_out.use.rendered(lambda text: parse(text).render(scope).text))
 
 
-def _variables(document: PipelineDocument, given: Mapping[str, str]) -> dict[str, JsonValue]:
+def _written(variable: Variable, value: Given) -> str:
+    """The value as text. JSON's 1.10 is 1.1 by the time it gets here, and its true is no text either."""
+    if isinstance(value, float | bool) and variable.type is not VariableType.NUMBER:
+        message = (
+            f'The variable "{variable.name}" is of type {variable.type}: give a text, in quotation marks.'
+        )
+        raise _Refusal(Refused("INVALID_VARIABLE", message, ("variables", variable.name)))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _variables(document: PipelineDocument, given: Mapping[str, Given]) -> dict[str, JsonValue]:
     """The values of the pipeline's variables in this run."""
     declared = {variable.name: variable for variable in document.variables}
     unknown = sorted(set(given) - set(declared))
@@ -145,7 +158,7 @@ def _variables(document: PipelineDocument, given: Mapping[str, str]) -> dict[str
         raise _Refusal(Refused("UNKNOWN_VARIABLE", message, ("variables", unknown[0])))
     values: dict[str, JsonValue] = {}
     for name, variable in declared.items():
-        value = given.get(name, variable.value)
+        value = _written(variable, given[name]) if name in given else variable.value
         if value is None and variable.required:
             message = f'The variable "{name}" needs a value.'
             raise _Refusal(Refused("MISSING_VARIABLE", message, ("variables", name)))

@@ -11,7 +11,7 @@ from pipelines.records import StageRecords, open_records
 from pipelines.runtime import Runtime
 from pipelines.verification import compare
 from providers.errors import ProviderError
-from providers.values import Change, InstanceGroup, Obstacle
+from providers.values import Change, InstanceGroup, LiveInstance, Obstacle
 from rollback.facts import StageFacts
 from rollback.values import Reason, ReasonCode, Severity
 
@@ -28,12 +28,12 @@ async def _platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason
     try:
         records = _records(runtime, stage)
         async with asyncio.timeout(_ANSWER_SECONDS):
-            obstacles, drifted = await asyncio.gather(_preflight(records), _drift(records, stage))
+            obstacles, others = await asyncio.gather(_preflight(records), _live_reasons(records, stage))
     except TimeoutError:
         return (_unreachable(stage, f"it did not answer within {_ANSWER_SECONDS:g} s"),)
     except ProviderError as error:
         return (_unreachable(stage, str(error)),)
-    return (*(_obstacle(stage, obstacle) for obstacle in obstacles), *drifted)
+    return (*(_obstacle(stage, obstacle) for obstacle in obstacles), *others)
 
 
 async def changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...] | None:
@@ -63,12 +63,17 @@ async def _preflight(records: StageRecords) -> tuple[Obstacle, ...]:
     return await records.provider.preflight(records.target, records.release, records.snapshot)
 
 
-async def _drift(records: StageRecords, stage: StageFacts) -> tuple[Reason, ...]:
-    """Whether the live state is no longer what the deployment left."""
+async def _live_reasons(records: StageRecords, stage: StageFacts) -> tuple[Reason, ...]:
+    """What the live instances say: no longer what the deployment left, or the same as what was there before it."""
+    live = await records.provider.instances(records.target, records.release)
+    return _drift(stage, live) or _same_as_before(records, stage, live)
+
+
+def _drift(stage: StageFacts, live: tuple[LiveInstance, ...]) -> tuple[Reason, ...]:
     if stage.left_groups is None:
         return ()
     left = [InstanceGroup.model_validate(group) for group in stage.left_groups]
-    differences = compare(left, await records.provider.instances(records.target, records.release))
+    differences = compare(left, live)
     if not differences:
         return ()
     named = "; ".join(str(difference) for difference in differences[:_NAMED])
@@ -78,6 +83,25 @@ async def _drift(records: StageRecords, stage: StageFacts) -> tuple[Reason, ...]
             ReasonCode.DRIFT_DETECTED,
             f'Stage "{stage.planned.name}": what runs is no longer what the deployment left. {named}{more}.',
             "Look at the plan: the rollback goes back to the state before the deployment, whatever runs now.",
+            Severity.WARNING,
+            stage.id,
+        ),
+    )
+
+
+def _same_as_before(
+    records: StageRecords, stage: StageFacts, live: tuple[LiveInstance, ...]
+) -> tuple[Reason, ...]:
+    """There is no other version to go back to: a success of the rollback would help nobody."""
+    groups = records.snapshot.groups if records.snapshot else ()
+    if not groups or compare(groups, live):
+        return ()
+    named = ", ".join(sorted({group.artifact.display_name for group in groups}))
+    return (
+        Reason(
+            ReasonCode.NO_PREVIOUS_DEPLOYMENT,
+            f'Stage "{stage.planned.name}": what ran before this deployment is what runs now ({named}).',
+            "If that version is what is wrong, run the pipeline with the version you want: this would not help.",
             Severity.WARNING,
             stage.id,
         ),

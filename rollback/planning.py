@@ -127,7 +127,7 @@ def _stage_view(
     return PlannedStageView(
         stage_id=stage.id,
         position=position,
-        current_artifact=stage.artifact,
+        current_artifact=stage.artifact if undone_before(stage) is None else stage.previous_artifact,
         target_artifact=stage.previous_artifact,
         steps=tuple(_step_view(facts, stage, step, skipped) for step in steps_in(stage.planned.rollback_steps)),
         changes=() if skipped else changes,

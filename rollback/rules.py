@@ -66,7 +66,7 @@ def not_successful(facts: DeploymentFacts, _circumstances: Circumstances) -> Ite
             f"Only a successful deployment can be rolled back; this one is {mark.status}.",
             "Wait until it has ended, or abort it."
             if active
-            else "Roll back the last successful deployment, or run the pipeline again.",
+            else "Run the pipeline again with the version you want; it goes over what this one left.",
         )
 
 
@@ -116,6 +116,8 @@ def no_rollback_steps(facts: DeploymentFacts, _circumstances: Circumstances) -> 
 def already_rolled_back(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
     """A stage that an unfinished rollback had undone is left out of the next try; alone it is nothing to try."""
     nothing_left = all(undone_before(stage) is not None for stage in facts.stages if stage.ran)
+    left = [stage for stage in facts.stages if stage.ran and not any(undo_counts(undo) for undo in stage.undos)]
+    others = ", ".join(f'"{stage.planned.name}"' for stage in left)
     for stage in facts.stages:
         undo = next((undo for undo in stage.undos if undo_counts(undo)), None)
         if undo is None and nothing_left:
@@ -124,7 +126,9 @@ def already_rolled_back(facts: DeploymentFacts, _circumstances: Circumstances) -
             yield Reason(
                 ReasonCode.ALREADY_ROLLED_BACK,
                 f'Stage "{stage.planned.name}" was rolled back already by {undo.rollback}.',
-                "Run the pipeline again; the new deployment can be rolled back.",
+                f"Narrow this rollback to what is left: {others}."
+                if left and not nothing_left
+                else "Run the pipeline with the version you want; that deployment can be rolled back.",
                 stage_id=stage.id,
             )
 

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from db.security.audit import AuditLog
+from pipelines.runtime import Runtime
 from providers.connectors import load_connectors
 from providers.registry import Registry
 from resolvers.auditing import Auditor
@@ -37,14 +38,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        # A third of all that is imported, and who does not serve needs none of it.
-        from db import migrate  # noqa: PLC0415
-        from pipelines import engine  # noqa: PLC0415
-
-        chosen.prepare_files()
-        await migrate.upgrade(chosen.resolved_database_url)
-        key = await sealing_key(chosen)
-        async with engine.running(chosen.resolved_database_url, Registry(connectors), rules_of(chosen)) as runtime:
+        async with _engine(chosen, Registry(connectors)) as (runtime, key):
             auditor = Auditor(AuditLog(runtime.database, key))
             running.runtime, running.auditor = runtime, auditor
             yield
@@ -67,3 +61,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     app.state.running = running
     return app
+
+
+@asynccontextmanager
+async def _engine(settings: Settings, registry: Registry) -> AsyncGenerator[tuple[Runtime, bytes]]:
+    """The engine over a database of this version's shape, with the key that seals the audit log."""
+    # A third of all that is imported, and who does not serve needs none of it.
+    from db import migrate  # noqa: PLC0415
+    from pipelines import engine  # noqa: PLC0415
+
+    settings.prepare_files()
+    url = settings.resolved_database_url
+    await migrate.upgrade(url)
+    key = await sealing_key(settings)
+    async with engine.running(url, registry, rules_of(settings)) as runtime:
+        yield runtime, key

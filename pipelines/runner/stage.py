@@ -103,7 +103,7 @@ class StageRunner:
     async def _leave_out(
         self, session: AsyncSession, status: StageStatus, reason: str, end: End
     ) -> dict[str, JsonValue]:
-        await journal.move_stage(session, self.work.execution_id, self.stage.id, status, reason)
+        await journal.move_stage(session, self.work.execution_id, self.stage.id, status, reason, artifact=None)
         step_status = StepStatus.SKIPPED if status is StageStatus.SKIPPED else StepStatus.ABANDONED
         await close_steps(session, self.work.execution_id, self.stage.id, step_status)
         return Result(end=end, reason=reason).as_json()

@@ -149,6 +149,7 @@ def _tail(text: str, texts: Texts, *, cut: bool) -> str:
 
 def _explained(ended: Ended, texts: Texts) -> str:
     how = f"exit code {ended.code}" if ended.code > 0 else f"signal {-ended.code}"
-    shown = _tail(ended.errors.text(), texts, cut=ended.errors.cut).rstrip()
+    written = ended.errors if ended.errors.text().strip() else ended.output
+    shown = _tail(written.text(), texts, cut=written.cut).rstrip()
     lines = "\n".join(shown.splitlines()[-_SHOWN_LINES:])[-_SHOWN_CHARACTERS:]
     return f"The script ended with {how}: {lines}" if lines else f"The script ended with {how}."

@@ -4,7 +4,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from pipelines.answers import Refused
-from pipelines.start import RunRequest, run_pipeline
+from pipelines.start import Given, RunRequest, run_pipeline
 from resolvers.cursors import storable
 from resolvers.errors import InputRefused
 from schema.context import Ctx
@@ -75,23 +75,15 @@ class _InvalidVariables(Exception):
     pass
 
 
-def _variables(value: JSON | None) -> dict[str, str]:
-    """The variables as texts, numbers and booleans as YAML spells them."""
+def _variables(value: JSON | None) -> dict[str, Given]:
     if value is None:
         return {}
     found = entries(value)
     if found is None:
         raise _InvalidVariables("`variables` must be an object of names and values.")
-    variables: dict[str, str] = {}
+    variables: dict[str, Given] = {}
     for name, given_value in found:
-        written = _written(given_value)
-        if written is None or not storable(name + written):
+        if not isinstance(given_value, Given) or not storable(f"{name}{given_value}"):
             raise _InvalidVariables(f'`variables`: "{name}" must be a text, a number or a boolean.')
-        variables[name] = written
+        variables[name] = given_value
     return variables
-
-
-def _written(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, str | int | float) else None

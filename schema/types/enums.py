@@ -113,10 +113,10 @@ describe(
     RollbackStatus,
     "How far the rollback of something deployed is. Expect new values.",
     {
-        RollbackStatus.UNAVAILABLE: "It cannot be rolled back.",
-        RollbackStatus.NOT_STARTED: "It could be rolled back and nobody has tried.",
+        RollbackStatus.UNAVAILABLE: "It is nothing that a rollback undoes: not a deployment that succeeded.",
+        RollbackStatus.NOT_STARTED: "No rollback of it was started; whether one can be says its eligibility.",
         RollbackStatus.STARTED: "A rollback is under way.",
-        RollbackStatus.SUCCESS: "It was rolled back.",
+        RollbackStatus.SUCCESS: "It was rolled back, all of it.",
         RollbackStatus.FAILURE: "A rollback failed or was aborted; it may be tried again.",
     },
 )

@@ -119,6 +119,20 @@ def test_no_previous_deployment_when_nothing_ran_there(yard: Yard) -> None:
     assert yard.tags() == [OLD, OLD]
 
 
+def test_no_previous_deployment_is_a_warning_where_the_same_ran_there(yard: Yard) -> None:
+    """A bad version deployed twice: the rollback can run, and would leave it where it is."""
+    yard.apply(yard.stage("prod"))
+    yard.deploy(OLD)
+    execution = yard.deploy(OLD)
+    assert yard.unship.eligibility(executionId=execution)["verdict"] == "ELIGIBLE_WITH_WARNINGS"
+    warning = reasons(yard, executionId=execution)["NO_PREVIOUS_DEPLOYMENT"]
+    assert warning["severity"] == "WARNING"
+    assert f"shop/{yard.name}:{OLD}" in warning["message"]
+    assert "run the pipeline with the version you want" in warning["remedy"]
+    rollback = yard.unship.rolled_back(execution)
+    assert yard.unship.stages(rollback) == {"prod": "SKIPPED"}
+
+
 def test_what_ran_before_unship_knew_it_can_be_gone_back_to(yard: Yard) -> None:
     manifest = MANIFEST.replace("<+artifacts.primary.tag>", "by-hand")
     manifest = manifest.replace("<+artifacts.primary.image>", f"shop/{yard.name}:by-hand")

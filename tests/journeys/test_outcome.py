@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from sandbox.core.faults import Fault, FaultMode
-from tests.journeys.yard import MANIFEST, NEW, OLD, Gate, Yard, refused, script, steps_of, undo, until_running
+from tests.journeys.yard import (
+    MANIFEST,
+    NEW,
+    OLD,
+    Gate,
+    Yard,
+    refused,
+    rollout,
+    script,
+    steps_of,
+    undo,
+    until_running,
+)
 
 
 def statuses(yard: Yard, execution: str) -> tuple[str, str, str, set[str]]:
@@ -92,6 +104,28 @@ def test_statuses_end_as_failure_however_the_rollback_ended(yard: Yard, gate: Ga
 def test_statuses_without_rollback_steps_or_success(yard: Yard) -> None:
     execution = deployed(yard, undo_=[])
     assert statuses(yard, execution) == everywhere("UNAVAILABLE")
+
+
+def last_deployed(yard: Yard) -> list[str | None]:
+    """When a deployment to it last succeeded, of the service's only environment."""
+    found = yard.unship.data(
+        "query ($s: String!) { service(identifier: $s) { environments { lastDeployedAt } } }", s=yard.name
+    )["service"]
+    return [entry["lastDeployedAt"] for entry in found["environments"]]
+
+
+def test_only_a_success_counts_as_deployed(yard: Yard, gate: Gate) -> None:
+    steps = [rollout(), script("check", f"[ -e '{gate.path}' ]")]
+    yard.apply(yard.stage("prod", steps=steps, undo_=[undo()]))
+    assert yard.ran(OLD)[1] == "FAILED"
+    assert last_deployed(yard) == [None]
+    gate.open()
+    yard.deploy(OLD)
+    execution = yard.deploy(NEW)
+    before = last_deployed(yard)
+    assert before != [None]
+    yard.unship.rolled_back(execution)
+    assert last_deployed(yard) == before
 
 
 def test_completed_with_drift_when_a_floating_tag_moved_meanwhile(yard: Yard) -> None:

@@ -292,9 +292,11 @@ def test_variables_given_and_defaulted(variables: Yard, given: dict[str, str], s
     [
         ({}, "MISSING_VARIABLE", ["variables", "needed"]),
         ({"needed": "yes", "misspelt": "1"}, "UNKNOWN_VARIABLE", ["variables", "misspelt"]),
+        ({"needed": 1.10}, "INVALID_VARIABLE", ["variables", "needed"]),
+        ({"needed": True}, "INVALID_VARIABLE", ["variables", "needed"]),
     ],
 )
-def test_variables_refused(variables: Yard, given: dict[str, str], code: str, path: list[str]) -> None:
+def test_variables_refused(variables: Yard, given: dict[str, Any], code: str, path: list[str]) -> None:
     payload = variables.unship.data(
         "mutation ($p: String!, $v: JSON) { runPipeline(input: {pipelineIdentifier: $p, variables: $v}) "
         "{ execution { id } userErrors { code path } } }",

@@ -215,17 +215,38 @@ def rollback_statuses(yard: Yard, execution: str) -> dict[str, str]:
     return {"whole": found["rollbackStatus"], **own}
 
 
+def test_an_execution_is_rolled_back_only_when_all_of_it_is(yard: Yard) -> None:
+    execution = three(yard, undo())
+    rollback = begin(yard, target={"stageIds": [yard.stage_id(execution, "three")]})
+    assert yard.unship.finish(rollback) == "SUCCEEDED"
+    assert rollback_statuses(yard, execution) == {
+        "whole": "NOT_STARTED",
+        "one": "NOT_STARTED",
+        "two": "NOT_STARTED",
+        "three": "SUCCESS",
+    }
+    (refusal,) = yard.unship.eligibility(executionId=execution)["reasons"]
+    assert refusal["code"] == "ALREADY_ROLLED_BACK"
+    assert refusal["remedy"] == 'Narrow this rollback to what is left: "one", "two".'
+    rest = [yard.stage_id(execution, identifier) for identifier in ("one", "two")]
+    assert yard.unship.finish(begin(yard, target={"stageIds": rest})) == "SUCCEEDED"
+    assert set(rollback_statuses(yard, execution).values()) == {"SUCCESS"}
+
+
 def test_a_failed_rollback_is_tried_again_and_nothing_is_undone_twice(yard: Yard, gate: Gate) -> None:
     execution = three(yard, undo(), script("check", f"[ -e '{gate.path}' ]"))
     failed = yard.unship.rolled_back(execution)
     assert yard.unship.stages(failed) == {"three": "SUCCEEDED", "two": "FAILED", "one": "ABANDONED"}
     assert yard.unship.execution(failed)["status"] == "FAILED"
     assert set(rollback_statuses(yard, execution).values()) == {"FAILURE"}
+    shown = yard.unship.execution(failed)["stages"]
+    assert [stage["artifact"] and stage["artifact"]["tag"] for stage in shown] == [OLD, OLD, None]
     assert refused(yard, "three", stageIds=[yard.stage_id(execution, "three")]) == ["ALREADY_ROLLED_BACK"]
     assert yard.dashboard("two")["instances"]["nodes"][0]["rollbackStatus"] == "FAILURE"
     assert yard.unship.reasons(instanceId=yard.instances("one")[0]["id"]) == []
     plan = yard.unship.plan(executionId=execution)
     assert "nothing is undone twice" in plan["stages"][0]["skippedReason"]
+    assert plan["stages"][0]["currentArtifact"] == plan["stages"][0]["targetArtifact"]
     gate.open()
     mark = yard.world.requests.mark
     again = begin(yard, target={"executionId": execution}, planHash=plan["hash"])

@@ -98,7 +98,7 @@ def test_what_runs_after_what(after: RunsAfter, failed: bool, does: bool) -> Non
 
 
 def test_the_most_telling_status_is_the_one_a_user_must_see_first() -> None:
-    order = ["STARTED", "FAILURE", "SUCCESS", "NOT_STARTED", "UNAVAILABLE"]
+    order = ["STARTED", "FAILURE", "NOT_STARTED", "SUCCESS", "UNAVAILABLE"]
     for index, status in enumerate(order):
         assert most_telling(RollbackStatus(one) for one in reversed(order[index:])) == status
     assert most_telling([]) is RollbackStatus.UNAVAILABLE

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -26,8 +28,8 @@ HOSTILE = [
 ]
 
 
-def rendered(content: str, *, env: dict[str, str]) -> list[object]:
-    return list(yaml.safe_load_all(render_manifest(content, scope_of(env=env))))
+def rendered(content: str, **words: Any) -> list[object]:
+    return list(yaml.safe_load_all(render_manifest(content, scope_of(**words))))
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -59,6 +61,14 @@ def test_a_value_inside_a_block_stays_inside_it(value: str) -> None:
 )
 def test_a_plain_scalar_becomes_a_number_only_where_spelt_as_one(value: str, expected: object) -> None:
     assert rendered("replicas: <+env.x>", env={"x": value}) == [{"replicas": expected}]
+
+
+def test_what_an_artifact_says_of_itself_is_text() -> None:
+    """A tag may be a date or a build number."""
+    words = {"artifacts": {"primary": {"tag": "20261129", "image": "7"}}, "artifact": {"tag": "true"}}
+    template = "{a: <+artifacts.primary.tag>, b: <+artifacts.primary.image>, c: <+artifact.tag>}"
+    assert rendered(template, **words) == [{"a": "20261129", "b": "7", "c": "true"}]
+    assert rendered('first: <+artifact.tag == "true">', **words) == [{"first": True}]
 
 
 def test_what_surrounds_an_expression_makes_it_text() -> None:

@@ -132,6 +132,7 @@ def test_the_exit_code_and_the_last_errors_are_told(shell: str) -> None:
     assert error.kind is FailureKind.UNKNOWN
     assert error.message.startswith("The script ended with exit code 1: line 81\n")
     assert error.message.endswith("line 100")
+    assert failed("echo why; exit 3", shell=shell).message == "The script ended with exit code 3: why"
     assert failed("exit 7", shell=shell).message == "The script ended with exit code 7."
     assert failed("kill -9 $$", shell=shell).message == "The script ended with signal 9."
     assert "exit code 2" in failed("if", shell=shell).message
