@@ -90,7 +90,7 @@ class History:
         """The step of `record` has succeeded: it is what is deployed now, and `undone` no longer is."""
         await self.mark([record], Status.DEPLOYED, effect)
         older = [item for item in records if item.number < record.number]
-        numbers = {item.number for item in undone if item.real}
+        numbers = {item.number for item in undone if item.finished}
         deployed = [item for item in older if item.status is Status.DEPLOYED and item.number not in numbers]
         await asyncio.gather(
             self.mark([item for item in older if item.number in numbers], Status.ROLLED_BACK, effect),

@@ -6,7 +6,7 @@ Pure: no input or output.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.tree import Tree, drop, put, put_all, text, texts, tree, trees, without_nulls
@@ -19,9 +19,18 @@ NUMBER_ANNOTATION = "unship.dev/release-number"
 # On pod templates: a digest of the release's ConfigMaps and Secrets that the pods read at their start.
 CONFIGURATION_ANNOTATION = "unship.dev/configuration"
 SKIP_VERSIONING = "harness.io/skip-versioning"
+# On pods and in selectors: which of two versions that run side by side they belong to.
+TRACK_LABEL = "harness.io/track"
+COLOR_LABEL = "harness.io/color"
+# On objects themselves: that a strategy made them beside those of the manifests (canary, blue, green).
+VARIANT_LABEL = "unship.dev/variant"
+PRIMARY_SERVICE = "harness.io/primary-service"
+STAGE_SERVICE = "harness.io/stage-service"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+SCALABLE = frozenset({"Deployment", "StatefulSet"})
+CONFIGURATION = frozenset({"ConfigMap", "Secret"})
 
 # Where each kind keeps its pod template.
 _TEMPLATES: dict[str, tuple[str, ...]] = {
@@ -75,6 +84,18 @@ class Ref:
     def is_workload(self) -> bool:
         return self.group == "apps" and self.kind in WORKLOADS
 
+    @property
+    def is_deployment(self) -> bool:
+        return self.group == "apps" and self.kind == "Deployment"
+
+    @property
+    def is_configuration(self) -> bool:
+        return not self.group and self.kind in CONFIGURATION
+
+    def named(self, name: str) -> Ref:
+        """An object of the same kind beside this one."""
+        return replace(self, name=name)
+
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
 
@@ -116,6 +137,11 @@ def template(body: Tree) -> Tree:
     """The pod template of a workload; an empty tree for everything else."""
     path = _TEMPLATES.get(text(body, "kind") or "")
     return tree(body, *path) if path else {}
+
+
+def template_labels(body: Tree) -> dict[str, str]:
+    """The labels that a workload gives to its pods."""
+    return texts(template(body), "metadata", "labels")
 
 
 def labelled(found: KubeObject, release: str) -> KubeObject:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from providers.connectors import Connector, Connectors, ConnectorsError
 from providers.errors import ProviderRefused
 from providers.interface import Attempt, StepType, Verb
-from providers.kubernetes import capture, deleting, deploying, instances, preflight, rollback, scaling
+from providers.kubernetes import canary, capture, deleting, deploying, instances, preflight, rollback, scaling
 from providers.kubernetes.client import Connection
 from providers.kubernetes.cluster import Cluster
 from providers.kubernetes.kubeconfig import read_access
@@ -18,6 +18,8 @@ from providers.kubernetes.live import Site
 from providers.kubernetes.manifests import MANIFEST_TYPE
 from providers.kubernetes.values import (
     ApplySpec,
+    CanaryDeleteSpec,
+    CanaryDeploySpec,
     DeleteSpec,
     KubernetesSnapshot,
     KubernetesTarget,
@@ -48,6 +50,8 @@ class ConnectorSpec(BaseModel):
 _STEPS = (
     StepType("K8sRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
     StepType("K8sRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
+    StepType("K8sCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec),
+    StepType("K8sCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
     StepType("K8sApply", Verb.DEPLOY, ApplySpec),
     StepType("K8sScale", Verb.DEPLOY, ScaleSpec),
     StepType("K8sDelete", Verb.DEPLOY, DeleteSpec),
@@ -94,6 +98,10 @@ class KubernetesProvider:
         match step:
             case RollingDeploySpec():
                 return await deploying.roll_out(site, release, step, attempt)
+            case CanaryDeploySpec():
+                return await canary.deploy(site, release, step, attempt)
+            case CanaryDeleteSpec():
+                return await canary.delete(site, attempt)
             case ApplySpec():
                 return await deploying.apply_manifests(site, release, step, attempt)
             case ScaleSpec():
@@ -106,9 +114,14 @@ class KubernetesProvider:
     async def roll_back(
         self, target: KubernetesTarget, snapshot: KubernetesSnapshot, step: BaseModel, attempt: Attempt
     ) -> Outcome:
-        if not isinstance(step, RollingRollbackSpec):
-            raise ProviderRefused(f"Kubernetes has no rollback step with a {type(step).__name__}.")
-        return await rollback.roll_back(self._site(target), snapshot, attempt)
+        site = self._site(target)
+        match step:
+            case RollingRollbackSpec():
+                return await rollback.roll_back(site, snapshot, attempt)
+            case CanaryDeleteSpec():
+                return await canary.delete_for_rollback(site, snapshot, attempt)
+            case _:
+                raise ProviderRefused(f"Kubernetes has no rollback step with a {type(step).__name__}.")
 
     async def instances(self, target: KubernetesTarget, release: Release) -> tuple[LiveInstance, ...]:
         return await instances.instances(self._site(target), release)

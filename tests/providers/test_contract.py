@@ -290,4 +290,4 @@ def test_a_rollback_broken_off_anywhere_is_finished_by_its_repetition(platform: 
 
 
 def _every_point() -> range:
-    return range(1, 30)
+    return range(1, 60)

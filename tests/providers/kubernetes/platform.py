@@ -83,6 +83,10 @@ class KubernetesPlatform(Platform):
         found = self.world.list("Pod", NAMESPACE)
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
+    def names(self, kind: str) -> list[str]:
+        """The names of the objects of that kind in the shop's namespace."""
+        return sorted(item["metadata"]["name"] for item in self.world.list(kind, NAMESPACE))
+
     def running(self) -> list[str]:
         return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in self.pods()]
 
@@ -125,3 +129,27 @@ class KubernetesPlatform(Platform):
 
     def close(self) -> None:
         self.world.close()
+
+
+class KubernetesCanaryPlatform(KubernetesPlatform):
+    """The web shop, tried as a canary before it is rolled out."""
+
+    def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
+        super().__init__(directory, tick=tick)
+        canary = {"type": "Count", "spec": {"count": 1}}
+        delete = self.spec("K8sCanaryDelete")
+        self.deploy_steps = (
+            self.spec("K8sCanaryDeploy", instanceSelection=canary),
+            delete,
+            self.spec("K8sRollingDeploy"),
+        )
+        self.rollback_steps = (delete, self.spec("K8sRollingRollback"))
+
+    def state(self) -> object:
+        made = [
+            name
+            for kind in ("Deployment", "ConfigMap", "ReplicaSet")
+            for name in self.names(kind)
+            if "canary" in name
+        ]
+        return super().state(), made

@@ -70,10 +70,12 @@ class Story:
         return snapshot
 
     async def roll_back(self, snapshot: KubernetesSnapshot, attempt: TestAttempt | None = None) -> Outcome:
+        return await self.undo("K8sRollingRollback", snapshot, attempt)
+
+    async def undo(self, step: str, snapshot: KubernetesSnapshot, attempt: TestAttempt | None = None) -> Outcome:
+        """One rollback step."""
         provider, target = self.platform.provider, self.platform.target
-        return await provider.roll_back(
-            target, snapshot, self.spec("K8sRollingRollback"), attempt or self.attempt()
-        )
+        return await provider.roll_back(target, snapshot, self.spec(step), attempt or self.attempt())
 
     async def preview(self, snapshot: KubernetesSnapshot) -> dict[tuple[str, str], tuple[str | None, str | None]]:
         """Current and target by resource and field."""
@@ -119,4 +121,4 @@ def kubectl(platform: KubernetesPlatform, directory: Path, *arguments: str, stdi
 
 def names(cluster: KubernetesPlatform, kind: str) -> list[str]:
     """The names of the objects of that kind in the shop's namespace."""
-    return sorted(item["metadata"]["name"] for item in cluster.world.list(kind, NAMESPACE))
+    return cluster.names(kind)
