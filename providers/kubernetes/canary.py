@@ -7,8 +7,6 @@ exactly them.
 
 from __future__ import annotations
 
-import asyncio
-
 from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes.applying import place_all
@@ -29,7 +27,7 @@ from providers.kubernetes.objects import (
 from providers.kubernetes.records import Record, applied_by, of_token
 from providers.kubernetes.references import needed, pull_secrets
 from providers.kubernetes.rollback import read_way
-from providers.kubernetes.tree import number, put, text
+from providers.kubernetes.tree import Tree, number, put
 from providers.kubernetes.values import (
     CanaryDeploySpec,
     CountSelection,
@@ -120,19 +118,9 @@ async def _found(site: Site, namespaces: set[str]) -> Live:
     """What canaries of the release are made of and exists."""
     selector = by_selector({RELEASE_LABEL: site.release, VARIANT_LABEL: CANARY.name})
 
-    async def one(namespace: str) -> Live:
-        found = await asyncio.gather(*(site.cluster.list(kind, namespace, selector) for kind in _KINDS))
-        return Live(
-            {
-                _ref(kind, text(body, "metadata", "name") or "", namespace): body
-                for kind, bodies in zip(_KINDS, found, strict=True)
-                for body in bodies
-            }
-        )
+    async def one(where: tuple[str, Kind]) -> tuple[Tree, ...]:
+        namespace, kind = where
+        return await site.cluster.list(kind, namespace, selector)
 
-    parts = await each(sorted(namespaces), one)
-    return Live({ref: body for part in parts for ref, body in part.bodies.items()})
-
-
-def _ref(kind: Kind, name: str, namespace: str) -> Ref:
-    return Ref.of(kind.api_version, kind.name, name, namespace)
+    found = await each([(namespace, kind) for namespace in sorted(namespaces) for kind in _KINDS], one)
+    return Live({Ref.of_body(body): body for part in found for body in part})

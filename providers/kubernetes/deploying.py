@@ -46,8 +46,8 @@ from providers.values import Artifact, Effect, Outcome, Release
 class Plan:
     """What a step wants to apply, and how.
 
-    `counted` says that replica counts are decided; `beside` names what is recorded as it is and not touched,
-    because a rollback will need it.
+    `counted` says that replica counts are decided, `in_turn` that the order of the objects counts; `beside` names
+    what is recorded as it is and not touched, because a rollback will need it.
     """
 
     operation: Operation
@@ -57,6 +57,7 @@ class Plan:
     wait: bool = True
     prune: bool = False
     counted: bool = False
+    in_turn: bool = False
     beside: tuple[Ref, ...] = ()
 
 
@@ -196,7 +197,9 @@ def _content(plan: Plan, wanted: tuple[KubeObject, ...], live: Live, stale: Live
 
 
 async def _perform(site: Site, plan: Plan, work: Work, attempt: Attempt) -> None:
-    applied = await apply_all(site, work.changed, attempt.before_effect)
+    applied: dict[Ref, Tree] = {}
+    for part in [[item] for item in work.changed] if plan.in_turn else [work.changed]:
+        applied.update(await apply_all(site, part, attempt.before_effect))
     if plan.wait:
         workloads = [item for item in work.wanted if item.ref.is_workload and not is_paused(item.body)]
         seen = {**work.live.bodies, **applied}

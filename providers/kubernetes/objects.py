@@ -76,6 +76,12 @@ class Ref:
     def of(cls, api_version: str, kind: str, name: str, namespace: str | None) -> Ref:
         return cls(group_of(api_version), kind, name, namespace, api_version)
 
+    @classmethod
+    def of_body(cls, body: Tree) -> Ref:
+        """The identity of an object that the API server sent."""
+        version, kind, metadata = text(body, "apiVersion"), text(body, "kind"), tree(body, "metadata")
+        return cls.of(version or "", kind or "", text(metadata, "name") or "", text(metadata, "namespace"))
+
     @property
     def identity(self) -> tuple[str, str, str | None, str]:
         return self.group, self.kind, self.namespace, self.name
