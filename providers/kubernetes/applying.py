@@ -18,7 +18,7 @@ from providers.kubernetes.objects import (
     RELEASE_LABEL,
     KubeObject,
     Ref,
-    group_of,
+    api_group,
     label,
 )
 from providers.kubernetes.preparation import in_order
@@ -41,7 +41,7 @@ async def place_all(site: Site, objects: Iterable[KubeObject]) -> tuple[KubeObje
     }
 
     async def place(found: KubeObject) -> KubeObject:
-        scope = scopes.get((group_of(found.ref.api_version), found.ref.kind))
+        scope = scopes.get((api_group(found.ref.api_version), found.ref.kind))
         if scope is not None:
             return found.placed_in((found.ref.namespace or site.namespace) if scope == "Namespaced" else None)
         return await site.cluster.place(found, site.namespace)

@@ -27,10 +27,11 @@ from providers.kubernetes.colours import (
 from providers.kubernetes.deploying import Plan, carry_out, manifests_of
 from providers.kubernetes.discovery import POD
 from providers.kubernetes.history import History
-from providers.kubernetes.inventory import POD_HASH, is_live
+from providers.kubernetes.inventory import is_live
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import (
     COLOR_LABEL,
+    POD_HASH,
     KubeObject,
     Ref,
     label,
@@ -53,7 +54,7 @@ async def deploy(site: Site, release: Release, spec: BlueGreenDeploySpec, attemp
     """K8sBlueGreenDeploy. The colour is decided once: a repetition takes what its record says."""
     manifests = await place_all(site, manifests_of(release))
     services = services_of(manifests)
-    record = of_token(await History(site.cluster, site.namespace, site.release).read(), attempt.token)
+    record = of_token(await History(site).read(), attempt.token)
     if record is not None:
         objects, beside = applied_by(record), ()
     else:
@@ -75,7 +76,7 @@ async def swap(site: Site, release: Release, spec: SwapServicesSpec, attempt: At
     """K8sBGSwapServices: the primary leads to the new colour, once that is up; then the stage to the old one."""
     manifests = await place_all(site, manifests_of(release))
     services = services_of(manifests)
-    record = of_token(await History(site.cluster, site.namespace, site.release).read(), attempt.token)
+    record = of_token(await History(site).read(), attempt.token)
     objects = applied_by(record) if record else await _swapped(site, services)
     colour = colour_of(objects[0].body) if objects else None
     if colour is None:

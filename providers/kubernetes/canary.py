@@ -45,7 +45,7 @@ _KINDS = (DEPLOYMENT, CONFIG_MAP, SECRET)
 
 async def deploy(site: Site, release: Release, spec: CanaryDeploySpec, attempt: Attempt) -> Outcome:
     """K8sCanaryDeploy. How many copies is decided once: a repetition takes what its record says."""
-    record = of_token(await History(site.cluster, site.namespace, site.release).read(), attempt.token)
+    record = of_token(await History(site).read(), attempt.token)
     objects = applied_by(record) if record else await _canary(site, release, spec.instance_selection)
     plan = Plan(Operation.CANARY, objects, release.artifact, dry_run=not spec.skip_dry_run, counted=True)
     outcome = await carry_out(site, plan, attempt)

@@ -17,10 +17,10 @@ from providers.kubernetes.live import Live, Site, labelled_workloads, read_live
 from providers.kubernetes.manifests import parse_all
 from providers.kubernetes.objects import NEVER_DELETED, Ref
 from providers.kubernetes.records import newest_real
-from providers.kubernetes.restoration import Way, fingerprint, way_back
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.undoing import serving
 from providers.kubernetes.values import KubernetesSnapshot, ObjectState
+from providers.kubernetes.way import Way, fingerprint, way_back
 from providers.kubernetes.workloads import desired
 from providers.values import Artifact, InstanceGroup, Release
 
@@ -29,7 +29,7 @@ async def capture(site: Site, release: Release) -> KubernetesSnapshot:
     """The state of everything the release names, of everything the last one had, and of all that runs of it."""
     objects, records = await asyncio.gather(
         place_all(site, parse_all(release.manifests)),
-        History(site.cluster, site.namespace, site.release).read(),
+        History(site).read(),
     )
     base = newest_real(records)
     way = way_back(records, base.number if base else 0)

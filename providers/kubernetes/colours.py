@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from providers.errors import ProviderRefused
+from providers.kubernetes.live import Live
 from providers.kubernetes.objects import (
     COLOR_LABEL,
+    POD_HASH,
     PRIMARY_SERVICE,
     STAGE_SERVICE,
     KubeObject,
@@ -73,6 +75,17 @@ def services_of(objects: Iterable[KubeObject]) -> Services:
     if not selector_of(primary.body):
         raise ProviderRefused(f"{primary.ref} has no selector, so no colour of pods can be chosen for it.")
     return Services(primary, stages[0] if stages else _derived(primary))
+
+
+def refuse_both_colours(objects: Iterable[KubeObject], live: Live) -> None:
+    """ProviderRefused where a Service that leads to one of two colours would come to lead to both."""
+    for item in objects:
+        alone = {COLOR_LABEL, POD_HASH} & selector_of(item.body).keys()
+        if colour_of(live.bodies.get(item.ref)) is not None and not alone:
+            raise ProviderRefused(
+                f"{item.ref} leads to one of two colours and would lead to both without {COLOR_LABEL} in its "
+                "selector: go on with K8sBlueGreenDeploy, or delete the Service and the colours first."
+            )
 
 
 def _annotated(services: Iterable[KubeObject], name: str) -> list[KubeObject]:

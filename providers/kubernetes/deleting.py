@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 
-from providers.errors import ProviderError, ProviderRefused
+from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes.applying import ours_to_delete, remove
 from providers.kubernetes.cluster import each
@@ -43,7 +43,7 @@ async def delete_once(site: Site, operation: Operation, choose: Choose, attempt:
 
     A repetition goes on with what its record names.
     """
-    history = History(site.cluster, site.namespace, site.release)
+    history = History(site)
     records = await history.read()
     record = of_token(records, attempt.token)
     if record is not None and record.finished:
@@ -58,12 +58,8 @@ async def delete_once(site: Site, operation: Operation, choose: Choose, attempt:
         before = tuple(StoredObject.of(ref, live.state(ref)) for ref in sorted(live.bodies))
         content = Content(before=before)
         record = await history.begin(records, operation, attempt.token, content, attempt.before_effect)
-    try:
+    async with history.ending(record, records, attempt.before_effect):
         await remove(site, live.bodies, live, attempt)
-    except ProviderError:
-        await history.fail(record, attempt.before_effect)
-        raise
-    await history.finish(record, records, attempt.before_effect)
     return _outcome(site, record)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from providers.errors import ProviderError, ProviderRefused
+from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes.applying import (
     after_deletions,
@@ -21,6 +21,7 @@ from providers.kubernetes.applying import (
     refuse_paused,
 )
 from providers.kubernetes.claiming import claim_abandoned
+from providers.kubernetes.colours import refuse_both_colours
 from providers.kubernetes.diff import differences
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
@@ -116,7 +117,7 @@ async def apply_manifests(site: Site, release: Release, spec: ApplySpec, attempt
 
 async def carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
     """Check, record, apply, wait. Done once: with a token whose record is finished, nothing."""
-    history = History(site.cluster, site.namespace, site.release)
+    history = History(site)
     placed = await place_all(site, plan.manifests)
     manifests = {item.ref: item.body for item in placed}
     objects = with_configuration(tuple(labelled(item, site.release) for item in placed))
@@ -127,6 +128,7 @@ async def carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
     if record is not None and record.finished:
         return _outcome(site, record, Effect.CHANGED, None)
     refuse_paused(objects, live)
+    refuse_both_colours(objects, live)
     live = await after_deletions(site, manifests, live, attempt)
     number = record.number if record else records[-1].number + 1 if records else 1
     wanted = tuple(to_deploy(item, manifests[item.ref], live, number, counted=plan.counted) for item in objects)
@@ -141,12 +143,8 @@ async def carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
         content = _content(plan, wanted, live, stale)
         record = await history.begin(records, plan.operation, attempt.token, content, attempt.before_effect)
     changed = [item for item in wanted if item.ref not in unchanged]
-    try:
+    async with history.ending(record, records, attempt.before_effect):
         await _perform(site, plan, Work(wanted, changed, live, stale), attempt)
-    except ProviderError:
-        await history.fail(record, attempt.before_effect)
-        raise
-    await history.finish(record, records, attempt.before_effect)
     if not changed and not stale.bodies:
         return _outcome(site, record, Effect.SKIPPED, "Everything was already as the manifests say.")
     return _outcome(site, record, Effect.CHANGED, None)

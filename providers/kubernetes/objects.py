@@ -18,6 +18,8 @@ RELEASE_LABEL = "unship.dev/release"
 NUMBER_ANNOTATION = "unship.dev/release-number"
 # On pod templates: a digest of the release's ConfigMaps and Secrets that the pods read at their start.
 CONFIGURATION_ANNOTATION = "unship.dev/configuration"
+# By which a ReplicaSet tells its pods from those of the Deployment's other templates.
+POD_HASH = "pod-template-hash"
 SKIP_VERSIONING = "harness.io/skip-versioning"
 # On pods and in selectors: which of two versions that run side by side they belong to.
 TRACK_LABEL = "harness.io/track"
@@ -58,7 +60,7 @@ _RANKS = {kind: rank for rank, kind in enumerate(_FIRST)} | {
 NEVER_DELETED = frozenset({"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"})
 
 
-def group_of(api_version: str) -> str:
+def api_group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
@@ -74,7 +76,7 @@ class Ref:
 
     @classmethod
     def of(cls, api_version: str, kind: str, name: str, namespace: str | None) -> Ref:
-        return cls(group_of(api_version), kind, name, namespace, api_version)
+        return cls(api_group(api_version), kind, name, namespace, api_version)
 
     @classmethod
     def of_body(cls, body: Tree) -> Ref:

@@ -20,11 +20,11 @@ from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import KubeObject, Ref, template
 from providers.kubernetes.permissions import Question, denied, rules
 from providers.kubernetes.references import needed
-from providers.kubernetes.restoration import Way
 from providers.kubernetes.rollback import read_way
 from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.undoing import reached, target_states, undoing
 from providers.kubernetes.values import KubernetesSnapshot
+from providers.kubernetes.way import Way
 from providers.kubernetes.workloads import is_paused
 from providers.values import Change, Obstacle
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from pydantic import JsonValue
 
-from providers.errors import ProviderError
 from providers.interface import Attempt
 from providers.kubernetes.applying import after_deletions, apply_all, delete_all, refuse_paused, remove
 from providers.kubernetes.claiming import claim_surplus
@@ -16,10 +15,10 @@ from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import KubeObject, Ref
 from providers.kubernetes.records import Content, Record, StoredObject, of_token
-from providers.kubernetes.restoration import Way, ref_of, way_back, without_gaps
 from providers.kubernetes.undoing import Undoing, undoing
 from providers.kubernetes.values import KubernetesSnapshot, Operation
 from providers.kubernetes.waiting import Watcher
+from providers.kubernetes.way import Way, ref_of, way_back, without_gaps
 from providers.kubernetes.workloads import is_paused
 from providers.values import Effect, Outcome, Progress
 
@@ -28,7 +27,7 @@ async def read_way(
     site: Site, snapshot: KubernetesSnapshot, own_token: str | None = None
 ) -> tuple[tuple[Record, ...], Way, Live]:
     """The history, the way back and the live state of what it touches."""
-    history = History(site.cluster, site.namespace, site.release)
+    history = History(site)
     named = {ref_of(state) for state in snapshot.objects}
     records, live = await asyncio.gather(history.read(), read_live(site, named))
     way = way_back(records, snapshot.release_number, own_token)
@@ -51,16 +50,12 @@ async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) 
         reason = "Everything that the release touched is already as it was before it."
         return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(site, None, snapshot))
     refuse_paused(plan.changed, live)
-    history = History(site.cluster, site.namespace, site.release)
+    history = History(site)
     if record is None:
         content = _content(snapshot, way, live)
         record = await history.begin(records, Operation.ROLL_BACK, attempt.token, content, attempt.before_effect)
-    try:
+    async with history.ending(record, records, attempt.before_effect, undone=way.undone):
         await _perform(site, plan, workloads, live, attempt)
-    except ProviderError:
-        await history.fail(record, attempt.before_effect)
-        raise
-    await history.finish(record, records, attempt.before_effect, undone=way.undone)
     return Outcome(effect=Effect.CHANGED, outputs=_outputs(site, record, snapshot))
 
 

@@ -172,9 +172,7 @@ class CanaryDeploySpec(Document):
 
 
 class CanaryDeleteSpec(Document):
-    """K8sCanaryDelete: all that K8sCanaryDeploy made goes again."""
-
-    skip_dry_run: bool = False
+    """K8sCanaryDelete: all that K8sCanaryDeploy made goes again. There is nothing to choose."""
 
 
 class ScaleSpec(Document):

@@ -175,6 +175,16 @@ def test_workloads_that_cannot_be_in_two_colours_are_refused(colours: Kubernetes
     tell(colours, story)
 
 
+def test_a_rolling_deployment_does_not_mix_the_colours(colours: KubernetesBlueGreenPlatform) -> None:
+    async def story(story: Story) -> None:
+        await swapped(story, shop("v1"))
+        with pytest.raises(ProviderRefused, match="Service/web leads to one of two colours"):
+            await story.deploy(shop("v2"))
+        assert colours.running() == ["v1"] * 3
+
+    tell(colours, story)
+
+
 def test_no_traffic_is_led_to_where_nothing_runs(colours: KubernetesBlueGreenPlatform) -> None:
     async def story(story: Story) -> None:
         with pytest.raises(ProviderRefused, match="run K8sBlueGreenDeploy first"):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from providers.errors import ProviderError, ProviderRefused
 from providers.values import Effect, LiveInstance
 from tests.providers.kubernetes.platform import NAMESPACE, RELEASE, KubernetesPlatform
-from tests.providers.kubernetes.stories import EXTRAS, Story, names, shop, tell
+from tests.providers.kubernetes.stories import EXTRAS, Releasing, Story, names, shop, tell
 from tests.providers.tools import call
 
 APPS = f"/apis/apps/v1/namespaces/{NAMESPACE}"
@@ -127,9 +127,9 @@ def test_a_canary_waits_until_an_earlier_one_has_ended(cluster: KubernetesPlatfo
     async def story(story: Story) -> None:
         await story.deploy(shop("v1"))
         await story.step("K8sCanaryDeploy", shop("v2"), instanceSelection=count(1))
-        options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
-        call(cluster.world, "DELETE", f"{APPS}/deployments/web-canary", options)
-        await story.step("K8sCanaryDeploy", shop("v3"), instanceSelection=count(1))
+        attempt = Releasing("third", cluster, f"{APPS}/deployments/web-canary")
+        await story.step("K8sCanaryDeploy", shop("v3"), attempt, instanceSelection=count(1))
+        assert attempt.told[0].message == "Waiting until Deployment/web-canary is gone"
         assert Counter(cluster.running()) == {"v1": 3, "v3": 1}
 
     tell(cluster, story)

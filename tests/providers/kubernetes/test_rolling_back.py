@@ -7,7 +7,7 @@ import pytest
 from providers.errors import ProviderRefused
 from tests.providers.attempts import TestAttempt
 from tests.providers.kubernetes.platform import NAMESPACE, KubernetesPlatform
-from tests.providers.kubernetes.stories import EXTRAS, Story, names, shop, tell
+from tests.providers.kubernetes.stories import EXTRAS, Releasing, Story, names, shop, tell
 from tests.providers.tools import call, kubectl_patch
 
 SECRET = """
@@ -223,14 +223,14 @@ def test_no_copies_are_taken_away_before_the_old_version_serves(cluster: Kuberne
 
 def test_what_is_on_its_way_out_is_waited_for_and_made_again(cluster: KubernetesPlatform) -> None:
     path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web"
-    options = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}
 
     async def story(story: Story) -> None:
         await story.deploy(shop("v1"))
         snapshot = await story.capture(shop("v2"))
         await story.deploy(shop("v2"))
-        call(cluster.world, "DELETE", path, options)
-        await story.roll_back(snapshot)
+        attempt = Releasing("third", cluster, path)
+        await story.roll_back(snapshot, attempt)
+        assert attempt.told[0].message == "Waiting until Deployment/web is gone"
         assert cluster.running() == ["v1"] * 3
 
     tell(cluster, story)
