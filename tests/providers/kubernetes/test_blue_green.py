@@ -49,9 +49,9 @@ def scale(colours: KubernetesBlueGreenPlatform, name: str, count: int) -> None:
 
 
 def order(requests: list[RequestRecord]) -> list[str]:
-    """What was changed, in its order: the last part of each path, history and questions left out."""
+    """What was changed, in its order, as plural/name; history and questions left out."""
     return [
-        request.path.rpartition("/")[2]
+        "/".join(request.path.split("/")[-2:])
         for request in requests
         if "/secrets" not in request.path
         and "json-patch" not in request.headers["content-type"]
@@ -212,8 +212,8 @@ def test_capacity_comes_back_before_traffic_and_goes_after_it(colours: Kubernete
         mark, seen = colours.world.requests.mark, watch_primary(colours)
         await story.undo("K8sBGSwapServices", snapshot)
         *changed, first, second = order(colours.effects(mark))
-        assert changed == ["web-blue", "web", "web-stage"]
-        assert {first, second} == {"web-config-green", "web-green"}
+        assert changed == ["deployments/web-blue", "services/web", "services/web-stage"]
+        assert {first, second} == {"configmaps/web-config-green", "deployments/web-green"}
         assert {color: ready for color, ready in seen if color == "blue"} == {"blue": 3}
         assert colours.state() == before
 
@@ -253,8 +253,13 @@ def test_the_colour_that_is_overwritten_gets_its_older_version_back_last(
         scale(colours, "web-green", 1)
         mark = colours.world.requests.mark
         await story.undo("K8sBGSwapServices", snapshot)
-        changed = ["web-green", "web", "web-stage", "web-config-blue", "web-blue"]
-        assert order(colours.effects(mark)) == changed
+        assert order(colours.effects(mark)) == [
+            "deployments/web-green",
+            "services/web",
+            "services/web-stage",
+            "configmaps/web-config-blue",
+            "deployments/web-blue",
+        ]
         assert colours.state() == before
         assert (await story.undo("K8sBGSwapServices", snapshot)).effect is Effect.SKIPPED
 
@@ -268,7 +273,7 @@ def test_a_deployment_that_was_never_swapped_is_undone_too(colours: KubernetesBl
         await story.step("K8sBlueGreenDeploy", shop("v2"))
         mark = colours.world.requests.mark
         await story.undo("K8sBGSwapServices", snapshot)
-        assert "web" not in order(colours.effects(mark)), "the primary Service was never touched"
+        assert "services/web" not in order(colours.effects(mark)), "the primary Service was never touched"
         assert colours.state() == before
 
     tell(colours, story)
@@ -316,7 +321,7 @@ def test_a_target_that_was_rolled_out_before_keeps_its_traffic_until_the_swap(
         scale(colours, "web", 0)
         mark = colours.world.requests.mark
         await story.undo("K8sBGSwapServices", snapshot)
-        assert order(colours.effects(mark))[:2] == ["web", "web"]
+        assert order(colours.effects(mark))[:2] == ["deployments/web", "services/web"]
         assert colours.state() == before
         assert colours.selector() == {"app": "web"}
 
