@@ -90,5 +90,10 @@ def _content(snapshot: KubernetesSnapshot, way: Way, live: Live) -> Content:
 
 
 def _outputs(site: Site, record: Record | None, snapshot: KubernetesSnapshot) -> dict[str, JsonValue]:
-    restored: dict[str, JsonValue] = {"restoredReleaseNumber": str(snapshot.release_number)}
+    groups = (f"{group.name}: {group.count} of {group.artifact.display_name}" for group in snapshot.groups)
+    restored: dict[str, JsonValue] = {
+        "restoredReleaseNumber": str(snapshot.release_number),
+        "restoredArtifact": snapshot.artifact.display_name if snapshot.artifact else "",
+        "restoredInstances": ", ".join(groups),
+    }
     return restored | (outputs(site, record) if record is not None else {})
