@@ -7,20 +7,23 @@ import time
 from collections.abc import Iterable, Sequence
 
 from providers.errors import ProviderConflict, ProviderRefused
+from providers.interface import Attempt
 from providers.kubernetes.calls import Effect
 from providers.kubernetes.cluster import each
 from providers.kubernetes.discovery import NAMESPACE
-from providers.kubernetes.live import Live, Site
+from providers.kubernetes.inventory import take
+from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import (
     NEVER_DELETED,
     RELEASE_LABEL,
     KubeObject,
     Ref,
-    group_of,
+    api_group,
     label,
 )
 from providers.kubernetes.preparation import in_order
 from providers.kubernetes.tree import Tree, text
+from providers.kubernetes.waiting import until_ended, until_gone
 from providers.kubernetes.workloads import is_paused
 
 DEFINITION_SECONDS = 15.0
@@ -38,7 +41,7 @@ async def place_all(site: Site, objects: Iterable[KubeObject]) -> tuple[KubeObje
     }
 
     async def place(found: KubeObject) -> KubeObject:
-        scope = scopes.get((group_of(found.ref.api_version), found.ref.kind))
+        scope = scopes.get((api_group(found.ref.api_version), found.ref.kind))
         if scope is not None:
             return found.placed_in((found.ref.namespace or site.namespace) if scope == "Namespaced" else None)
         return await site.cluster.place(found, site.namespace)
@@ -109,6 +112,34 @@ def ours_to_delete(refs: Iterable[Ref], live: Live, release: str) -> tuple[Ref, 
         for ref in refs
         if ref.kind not in NEVER_DELETED and label(live.bodies.get(ref, {}), RELEASE_LABEL) == release
     )
+
+
+async def after_deletions(site: Site, refs: Iterable[Ref], live: Live, attempt: Attempt) -> Live:
+    """The live state once those of `refs` that are on their way out are gone: what is applied to them goes too.
+
+    A claim waits for its pods to end, and a namespace for all of it, so they are left to themselves.
+    """
+    ending = [
+        ref
+        for ref in refs
+        if ref.kind not in NEVER_DELETED and text(live.bodies.get(ref), "metadata", "deletionTimestamp")
+    ]
+    if not ending:
+        return live
+    await until_gone(site, ending, live, attempt)
+    again = await read_live(site, ending)
+    kept = {ref: body for ref, body in live.bodies.items() if ref not in ending}
+    return Live({**kept, **again.bodies}, live.autoscalers)
+
+
+async def remove(site: Site, refs: Iterable[Ref], live: Live, attempt: Attempt) -> None:
+    """Delete the very objects that `live` has; wait until they are gone, and the pods of workloads too."""
+    existing = [ref for ref in refs if ref in live.bodies]
+    workloads = [ref for ref in existing if ref.is_workload]
+    owned = await each(workloads, lambda ref: take(site.cluster, ref, live.bodies[ref]))
+    await delete_all(site, existing, live, attempt.before_effect)
+    await until_gone(site, existing, live, attempt)
+    await until_ended(site, dict(zip(workloads, owned, strict=True)), live, attempt)
 
 
 async def delete_all(site: Site, refs: Iterable[Ref], live: Live, effect: Effect) -> None:

@@ -13,26 +13,28 @@ from providers.kubernetes.applying import place_all
 from providers.kubernetes.cluster import each
 from providers.kubernetes.history import History
 from providers.kubernetes.inventory import Inventory, group_of, take
-from providers.kubernetes.live import Live, Site, read_live
+from providers.kubernetes.live import Live, Site, labelled_workloads, read_live
 from providers.kubernetes.manifests import parse_all
 from providers.kubernetes.objects import NEVER_DELETED, Ref
 from providers.kubernetes.records import newest_real
-from providers.kubernetes.restoration import Way, fingerprint, way_back
 from providers.kubernetes.tree import Tree
+from providers.kubernetes.undoing import serving
 from providers.kubernetes.values import KubernetesSnapshot, ObjectState
+from providers.kubernetes.way import Way, fingerprint, way_back
 from providers.kubernetes.workloads import desired
 from providers.values import Artifact, InstanceGroup, Release
 
 
 async def capture(site: Site, release: Release) -> KubernetesSnapshot:
-    """The state of everything the release names and of everything the last one had."""
+    """The state of everything the release names, of everything the last one had, and of all that runs of it."""
     objects, records = await asyncio.gather(
         place_all(site, parse_all(release.manifests)),
-        History(site.cluster, site.namespace, site.release).read(),
+        History(site).read(),
     )
     base = newest_real(records)
     way = way_back(records, base.number if base else 0)
-    named = {item.ref for item in objects} | set(way.before)
+    namespaces = {site.namespace} | {item.ref.namespace for item in objects if item.ref.namespace}
+    named = {item.ref for item in objects} | set(way.before) | await labelled_workloads(site, namespaces)
     if base is not None:
         named |= {stored.ref for stored in base.content.applied}
     live = await read_live(site, named)
@@ -42,7 +44,7 @@ async def capture(site: Site, release: Release) -> KubernetesSnapshot:
     groups = await _groups(site, present, way, live, artifact)
     return KubernetesSnapshot(
         existed=any(ref.kind not in NEVER_DELETED for ref in present),
-        artifact=_main_artifact(groups, artifact),
+        artifact=_main_artifact(groups, artifact, serving(present)),
         groups=groups,
         release_number=base.number if base else 0,
         objects=tuple(
@@ -73,7 +75,11 @@ async def _groups(
     return await each(sorted(ref for ref in present if ref.is_workload), one)
 
 
-def _main_artifact(groups: tuple[InstanceGroup, ...], artifact: Artifact | None) -> Artifact | None:
-    """The artifact of the workload that runs the service's image; the first one's where none does."""
-    same = [group.artifact for group in groups if artifact and group.artifact.image == artifact.image]
-    return next(iter(same or [group.artifact for group in groups]), None)
+def _main_artifact(
+    groups: tuple[InstanceGroup, ...], artifact: Artifact | None, serving_refs: set[Ref]
+) -> Artifact | None:
+    """The artifact of the workload that runs the service's image and serves; the first one's where none does."""
+    names = {str(ref) for ref in serving_refs}
+    same = [group for group in groups if artifact and group.artifact.image == artifact.image]
+    ordered = [group for group in same if group.name in names] + same + list(groups)
+    return ordered[0].artifact if ordered else None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
-from pydantic import JsonValue
-
-from providers.errors import ProviderError, ProviderRefused
+from providers.errors import ProviderRefused
 from providers.interface import Attempt
-from providers.kubernetes.applying import delete_all, ours_to_delete
+from providers.kubernetes.applying import ours_to_delete, remove
 from providers.kubernetes.cluster import each
 from providers.kubernetes.deploying import outputs
 from providers.kubernetes.history import History
@@ -17,47 +15,52 @@ from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import NEVER_DELETED, Ref
 from providers.kubernetes.records import Content, Record, StoredObject, of_token
 from providers.kubernetes.values import DeleteSpec, Operation, ResourceNames
-from providers.kubernetes.waiting import until_gone
 from providers.values import Effect, Outcome
+
+# Finds the objects to delete, and no others.
+Choose = Callable[[tuple[Record, ...]], Awaitable[Live]]
 
 
 async def delete(site: Site, spec: DeleteSpec, attempt: Attempt) -> Outcome:
-    """Delete the objects and wait until they are gone; SKIPPED if none exists."""
-    history = History(site.cluster, site.namespace, site.release)
+    """K8sDelete: named objects as they are, or all of the release that are our own."""
+
+    async def named(resources: ResourceNames) -> Live:
+        refs = await each(resources.spec.resource_names, lambda name: find_ref(site, name))
+        _refuse_precious(refs)
+        return await read_live(site, refs)
+
+    async def choose(records: tuple[Record, ...]) -> Live:
+        if isinstance(spec.resources, ResourceNames):
+            return await named(spec.resources)
+        live = await read_live(site, {stored.ref for record in records for stored in record.content.applied})
+        return Live({ref: live.bodies[ref] for ref in ours_to_delete(live.bodies, live, site.release)})
+
+    return await delete_once(site, Operation.DELETE, choose, attempt)
+
+
+async def delete_once(site: Site, operation: Operation, choose: Choose, attempt: Attempt) -> Outcome:
+    """Record what `choose` finds, delete it and wait until it is gone; SKIPPED if it finds nothing.
+
+    A repetition goes on with what its record names.
+    """
+    history = History(site)
     records = await history.read()
     record = of_token(records, attempt.token)
+    if record is not None and record.finished:
+        return _outcome(site, record)
     if record is not None:
-        refs: Iterable[Ref] = [stored.ref for stored in record.content.before]
-    elif isinstance(spec.resources, ResourceNames):
-        refs = await each(spec.resources.spec.resource_names, lambda name: find_ref(site, name))
-        _refuse_precious(refs)
+        live = await read_live(site, {stored.ref for stored in record.content.before})
     else:
-        refs = {stored.ref for item in records for stored in item.content.applied}
-    live = await read_live(site, refs)
-    if record is None:
-        chosen = _chosen(spec, live, site.release)
-        if not chosen:
+        live = await choose(records)
+        if not live.bodies:
             reason = "None of the objects exists."
-            return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_deleted([]))
-        content = Content(before=tuple(StoredObject.of(ref, live.state(ref)) for ref in chosen))
-        record = await history.begin(records, Operation.DELETE, attempt.token, content, attempt.before_effect)
-    names = [stored.ref for stored in record.content.before]
-    try:
-        existing = [ref for ref in names if ref in live.bodies]
-        await delete_all(site, existing, live, attempt.before_effect)
-        await until_gone(site, names, live, attempt)
-    except ProviderError:
-        await history.fail(record, attempt.before_effect)
-        raise
-    await history.finish(record, records, attempt.before_effect)
-    return _outcome(site, record, names)
-
-
-def _chosen(spec: DeleteSpec, live: Live, release: str) -> list[Ref]:
-    """Of the objects that exist, those to delete: named ones as they are, of a whole release only our own."""
-    if isinstance(spec.resources, ResourceNames):
-        return sorted(live.bodies)
-    return sorted(ours_to_delete(live.bodies, live, release))
+            return Outcome(effect=Effect.SKIPPED, reason=reason, outputs={"deleted": ""})
+        before = tuple(StoredObject.of(ref, live.state(ref)) for ref in sorted(live.bodies))
+        content = Content(before=before)
+        record = await history.begin(records, operation, attempt.token, content, attempt.before_effect)
+    async with history.ending(record, records, attempt.before_effect):
+        await remove(site, live.bodies, live, attempt)
+    return _outcome(site, record)
 
 
 def _refuse_precious(refs: Iterable[Ref]) -> None:
@@ -69,9 +72,6 @@ def _refuse_precious(refs: Iterable[Ref]) -> None:
             )
 
 
-def _deleted(names: list[Ref]) -> dict[str, JsonValue]:
-    return {"deleted": ",".join(str(ref) for ref in names)}
-
-
-def _outcome(site: Site, record: Record, names: list[Ref]) -> Outcome:
-    return Outcome(effect=Effect.CHANGED, outputs={**outputs(site, record), **_deleted(names)})
+def _outcome(site: Site, record: Record) -> Outcome:
+    deleted = ",".join(str(stored.ref) for stored in record.content.before)
+    return Outcome(effect=Effect.CHANGED, outputs={**outputs(site, record), "deleted": deleted})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from providers.errors import ProviderError, ProviderRefused
+from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes.applying import (
+    after_deletions,
     apply_all,
     check,
     create_namespace,
@@ -21,6 +21,7 @@ from providers.kubernetes.applying import (
     refuse_paused,
 )
 from providers.kubernetes.claiming import claim_abandoned
+from providers.kubernetes.colours import refuse_both_colours
 from providers.kubernetes.diff import differences
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
@@ -44,30 +45,52 @@ from providers.values import Artifact, Effect, Outcome, Release
 
 @dataclass(frozen=True)
 class Plan:
-    """What a step wants to apply, and how."""
+    """What a step wants to apply, and how.
+
+    `counted` says that replica counts are decided, `in_turn` that the order of the objects counts; `beside` names
+    what is recorded as it is and not touched, because a rollback will need it.
+    """
 
     operation: Operation
     manifests: tuple[KubeObject, ...]
     artifact: Artifact | None
     dry_run: bool
-    wait: bool
+    wait: bool = True
     prune: bool = False
+    counted: bool = False
+    in_turn: bool = False
+    beside: tuple[Ref, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be applied (`changed`, of all that is `wanted`) to the `live` objects, and which are `stale`."""
+
+    wanted: tuple[KubeObject, ...]
+    changed: list[KubeObject]
+    live: Live
+    stale: Live
 
 
 async def roll_out(site: Site, release: Release, spec: RollingDeploySpec, attempt: Attempt) -> Outcome:
     """K8sRollingDeploy: all manifests of the service."""
-    manifests = parse_all(release.manifests)
-    if not manifests:
-        raise ProviderRefused(f'Service "{release.service}" has no manifests, so there is nothing to deploy.')
+    manifests = manifests_of(release)
     plan = Plan(
         Operation.DEPLOY,
         manifests,
         release.artifact,
         dry_run=not spec.skip_dry_run,
-        wait=True,
         prune=spec.pruning_enabled,
     )
-    return await _carry_out(site, plan, attempt)
+    return await carry_out(site, plan, attempt)
+
+
+def manifests_of(release: Release) -> tuple[KubeObject, ...]:
+    """The objects of all manifests; ProviderRefused where there is none."""
+    manifests = parse_all(release.manifests)
+    if not manifests:
+        raise ProviderRefused(f'Service "{release.service}" has no manifests, so there is nothing to deploy.')
+    return manifests
 
 
 async def apply_manifests(site: Site, release: Release, spec: ApplySpec, attempt: Attempt) -> Outcome:
@@ -89,44 +112,39 @@ async def apply_manifests(site: Site, release: Release, spec: ApplySpec, attempt
         dry_run=not spec.skip_dry_run,
         wait=not spec.skip_steady_state_check,
     )
-    return await _carry_out(site, plan, attempt)
+    return await carry_out(site, plan, attempt)
 
 
-async def _carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
-    history = History(site.cluster, site.namespace, site.release)
+async def carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
+    """Check, record, apply, wait. Done once: with a token whose record is finished, nothing."""
+    history = History(site)
     placed = await place_all(site, plan.manifests)
     manifests = {item.ref: item.body for item in placed}
     objects = with_configuration(tuple(labelled(item, site.release) for item in placed))
     records, live, has_namespace = await asyncio.gather(
-        history.read(), read_live(site, manifests), namespace_exists(site)
+        history.read(), read_live(site, {*manifests, *plan.beside}), namespace_exists(site)
     )
     record = of_token(records, attempt.token)
-    if record is not None and record.real:
-        await _wait(site, plan, objects, live, {}, attempt)
+    if record is not None and record.finished:
         return _outcome(site, record, Effect.CHANGED, None)
     refuse_paused(objects, live)
+    refuse_both_colours(objects, live)
+    live = await after_deletions(site, manifests, live, attempt)
     number = record.number if record else records[-1].number + 1 if records else 1
-    wanted = tuple(to_deploy(item, manifests[item.ref], live, number) for item in objects)
-    unchanged: set[Ref] = set()
+    wanted = tuple(to_deploy(item, manifests[item.ref], live, number, counted=plan.counted) for item in objects)
     await claim_abandoned(site, wanted, live, attempt.before_effect)
+    unchanged: set[Ref] = set()
     if plan.dry_run and has_namespace:
-        checked = await check(site, wanted)
-        wanted, unchanged = _as_checked(wanted, checked, live)
+        wanted, unchanged = _as_checked(wanted, await check(site, wanted), live)
     stale = await _stale(site, plan, records, manifests)
     if record is None:
         if not has_namespace:
             await create_namespace(site, attempt.before_effect)
         content = _content(plan, wanted, live, stale)
         record = await history.begin(records, plan.operation, attempt.token, content, attempt.before_effect)
-    try:
-        changed = [item for item in wanted if item.ref not in unchanged]
-        applied = await apply_all(site, changed, attempt.before_effect)
-        await delete_all(site, stale.bodies, stale, attempt.before_effect)
-        await _wait(site, plan, wanted, live, applied, attempt)
-    except ProviderError:
-        await history.fail(record, attempt.before_effect)
-        raise
-    await history.finish(record, records, attempt.before_effect)
+    changed = [item for item in wanted if item.ref not in unchanged]
+    async with history.ending(record, records, attempt.before_effect):
+        await _perform(site, plan, Work(wanted, changed, live, stale), attempt)
     if not changed and not stale.bodies:
         return _outcome(site, record, Effect.SKIPPED, "Everything was already as the manifests say.")
     return _outcome(site, record, Effect.CHANGED, None)
@@ -166,7 +184,8 @@ async def _stale(site: Site, plan: Plan, records: tuple[Record, ...], manifests:
 
 
 def _content(plan: Plan, wanted: tuple[KubeObject, ...], live: Live, stale: Live) -> Content:
-    before = [StoredObject.of(item.ref, live.state(item.ref)) for item in wanted]
+    known = [item.ref for item in wanted] + [ref for ref in plan.beside if ref in live.bodies]
+    before = [StoredObject.of(ref, live.state(ref)) for ref in known]
     before += [StoredObject.of(ref, stale.state(ref)) for ref in stale.bodies]
     return Content(
         artifact=plan.artifact,
@@ -175,19 +194,17 @@ def _content(plan: Plan, wanted: tuple[KubeObject, ...], live: Live, stale: Live
     )
 
 
-async def _wait(
-    site: Site,
-    plan: Plan,
-    objects: Iterable[KubeObject],
-    live: Live,
-    applied: dict[Ref, Tree],
-    attempt: Attempt,
-) -> None:
+async def _perform(site: Site, plan: Plan, work: Work, attempt: Attempt) -> None:
+    applied: dict[Ref, Tree] = {}
+    for part in [[item] for item in work.changed] if plan.in_turn else [work.changed]:
+        applied.update(await apply_all(site, part, attempt.before_effect))
     if plan.wait:
-        workloads = [item for item in objects if item.ref.is_workload and not is_paused(item.body)]
-        seen = {**live.bodies, **applied}
+        workloads = [item for item in work.wanted if item.ref.is_workload and not is_paused(item.body)]
+        seen = {**work.live.bodies, **applied}
         watched = {item.ref: seen.get(item.ref) for item in workloads}
         await Watcher(site.cluster, attempt).wait(watched, fresh=applied)
+    # Only now, when what replaces them is up.
+    await delete_all(site, work.stale.bodies, work.stale, attempt.before_effect)
 
 
 def _outcome(site: Site, record: Record, effect: Effect, reason: str | None) -> Outcome:

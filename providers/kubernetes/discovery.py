@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from providers.errors import ProviderRefused
 from providers.kubernetes.calls import Call
 from providers.kubernetes.client import Connection
-from providers.kubernetes.objects import group_of
+from providers.kubernetes.objects import api_group
 from providers.kubernetes.tree import at, text, trees
 
 
@@ -23,7 +23,7 @@ class Kind:
 
     @property
     def group(self) -> str:
-        return group_of(self.api_version)
+        return api_group(self.api_version)
 
     def path(self, namespace: str | None, name: str | None = None, subresource: str | None = None) -> str:
         root = "/apis" if "/" in self.api_version else "/api"

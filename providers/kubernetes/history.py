@@ -8,12 +8,14 @@ what each of its objects said before, which is the way back; both stay in Secret
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
 
 from providers.errors import ProviderConflict, ProviderError
 from providers.kubernetes.calls import Effect
-from providers.kubernetes.cluster import Cluster, by_selector, each
+from providers.kubernetes.cluster import by_selector, each
 from providers.kubernetes.discovery import SECRET
+from providers.kubernetes.live import Site
 from providers.kubernetes.objects import Ref
 from providers.kubernetes.records import (
     HISTORY_LABEL,
@@ -35,10 +37,10 @@ KEPT_RELEASES = 10
 class History:
     """The records of one release name in one namespace."""
 
-    def __init__(self, cluster: Cluster, namespace: str, release: str) -> None:
-        self._cluster = cluster
-        self._namespace = namespace
-        self._release = release
+    def __init__(self, site: Site) -> None:
+        self._cluster = site.cluster
+        self._namespace = site.namespace
+        self._release = site.release
 
     async def read(self) -> tuple[Record, ...]:
         """All records, oldest first."""
@@ -70,7 +72,7 @@ class History:
             f'Others keep writing releases of "{self._release}" in namespace {self._namespace}: try again.'
         )
 
-    async def mark(self, records: Iterable[Record], status: Status, effect: Effect) -> None:
+    async def _mark(self, records: Iterable[Record], status: Status, effect: Effect) -> None:
         """Set the status of records; those that are gone stay gone."""
 
         async def one(record: Record) -> None:
@@ -79,7 +81,24 @@ class History:
 
         await each([record for record in records if record.status is not status], one)
 
-    async def finish(
+    @asynccontextmanager
+    async def ending(
+        self,
+        record: Record,
+        records: tuple[Record, ...],
+        effect: Effect,
+        *,
+        undone: tuple[Record, ...] = (),
+    ) -> AsyncGenerator[None]:
+        """Around what the step of `record` does: notes how it ended, for the records before it too."""
+        try:
+            yield
+        except ProviderError:
+            await self._fail(record, effect)
+            raise
+        await self._finish(record, records, effect, undone=undone)
+
+    async def _finish(
         self,
         record: Record,
         records: tuple[Record, ...],
@@ -88,20 +107,20 @@ class History:
         undone: tuple[Record, ...] = (),
     ) -> None:
         """The step of `record` has succeeded: it is what is deployed now, and `undone` no longer is."""
-        await self.mark([record], Status.DEPLOYED, effect)
+        await self._mark([record], Status.DEPLOYED, effect)
         older = [item for item in records if item.number < record.number]
-        numbers = {item.number for item in undone if item.real}
+        numbers = {item.number for item in undone if item.finished}
         deployed = [item for item in older if item.status is Status.DEPLOYED and item.number not in numbers]
         await asyncio.gather(
-            self.mark([item for item in older if item.number in numbers], Status.ROLLED_BACK, effect),
-            self.mark(deployed, Status.SUPERSEDED, effect),
+            self._mark([item for item in older if item.number in numbers], Status.ROLLED_BACK, effect),
+            self._mark(deployed, Status.SUPERSEDED, effect),
             self._prune(older, effect),
         )
 
-    async def fail(self, record: Record, effect: Effect) -> None:
+    async def _fail(self, record: Record, effect: Effect) -> None:
         """The step of `record` has failed. The note of it may get lost: a record left pending means the same."""
         try:
-            await self.mark([record], Status.FAILED, effect)
+            await self._mark([record], Status.FAILED, effect)
         except ProviderError:
             return
 

@@ -14,7 +14,17 @@ from providers.kubernetes.images import artifact_of, main_container, running_dig
 from providers.kubernetes.inventory import is_live, is_ready, owner, pod_revision, take
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.manifests import parse_all
-from providers.kubernetes.objects import NUMBER_ANNOTATION, RELEASE_LABEL, WORKLOADS, Ref, annotation, containers
+from providers.kubernetes.objects import (
+    COLOR_LABEL,
+    NUMBER_ANNOTATION,
+    RELEASE_LABEL,
+    TRACK_LABEL,
+    WORKLOADS,
+    Ref,
+    annotation,
+    containers,
+    label,
+)
 from providers.kubernetes.tree import Tree, at, number, text, trees
 from providers.kubernetes.values import ContainerDetails, PodDetails
 from providers.kubernetes.workloads import pod_reason
@@ -142,6 +152,8 @@ def _details(pod: Tree, namespace: str, pod_name: str, group: str) -> PodDetails
         namespace=namespace,
         pod_name=pod_name,
         workload=group,
+        track=label(pod, TRACK_LABEL),
+        color=label(pod, COLOR_LABEL),
         node=text(pod, "spec", "nodeName"),
         pod_ip=text(pod, "status", "podIP"),
         phase=text(pod, "status", "phase"),

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from providers.kubernetes.cluster import Cluster
 from providers.kubernetes.discovery import CONTROLLER_REVISION, POD, REPLICA_SET
 from providers.kubernetes.images import artifact_of, main_container, running_digest
-from providers.kubernetes.objects import NUMBER_ANNOTATION, Ref, annotation, containers, label, template
+from providers.kubernetes.objects import NUMBER_ANNOTATION, POD_HASH, Ref, annotation, containers, label, template
 from providers.kubernetes.tree import Tree, at, drop, text, tree, trees, without_nulls
 from providers.kubernetes.workloads import desired, selector
 from providers.values import Artifact, InstanceGroup
 
-POD_HASH = "pod-template-hash"
 REVISION_HASH = "controller-revision-hash"
 REVISION_NUMBER = "deployment.kubernetes.io/revision"
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from providers.kubernetes.cluster import Cluster, each
-from providers.kubernetes.discovery import AUTOSCALER
-from providers.kubernetes.objects import Ref, stateless, targets_of_autoscaler
+from providers.kubernetes.cluster import Cluster, by_selector, each
+from providers.kubernetes.discovery import AUTOSCALER, DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
+from providers.kubernetes.objects import RELEASE_LABEL, Ref, stateless, targets_of_autoscaler
 from providers.kubernetes.tree import Tree, text
 
 
@@ -55,3 +55,17 @@ async def read_live(site: Site, refs: Iterable[Ref]) -> Live:
     found, scalers = await asyncio.gather(each(wanted, site.cluster.get), each(namespaces, autoscalers))
     bodies = {ref: body for ref, body in zip(wanted, found, strict=True) if body is not None}
     return Live(bodies, tuple(item for group in scalers for item in group))
+
+
+async def labelled_workloads(site: Site, namespaces: Iterable[str]) -> set[Ref]:
+    """All workloads that carry the release's label, whatever strategy made them."""
+    selector = by_selector({RELEASE_LABEL: site.release})
+
+    async def one(where: tuple[str, Kind]) -> list[Ref]:
+        namespace, kind = where
+        found = await site.cluster.list_if_served(kind, namespace, selector)
+        return [Ref.of_body(body) for body in found]
+
+    kinds = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
+    listed = await each([(namespace, kind) for namespace in sorted(namespaces) for kind in kinds], one)
+    return {ref for part in listed for ref in part}

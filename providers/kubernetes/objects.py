@@ -6,7 +6,7 @@ Pure: no input or output.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.tree import Tree, drop, put, put_all, text, texts, tree, trees, without_nulls
@@ -18,10 +18,21 @@ RELEASE_LABEL = "unship.dev/release"
 NUMBER_ANNOTATION = "unship.dev/release-number"
 # On pod templates: a digest of the release's ConfigMaps and Secrets that the pods read at their start.
 CONFIGURATION_ANNOTATION = "unship.dev/configuration"
+# By which a ReplicaSet tells its pods from those of the Deployment's other templates.
+POD_HASH = "pod-template-hash"
 SKIP_VERSIONING = "harness.io/skip-versioning"
+# On pods and in selectors: which of two versions that run side by side they belong to.
+TRACK_LABEL = "harness.io/track"
+COLOR_LABEL = "harness.io/color"
+# On objects themselves: that a strategy made them beside those of the manifests (canary, blue, green).
+VARIANT_LABEL = "unship.dev/variant"
+PRIMARY_SERVICE = "harness.io/primary-service"
+STAGE_SERVICE = "harness.io/stage-service"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+SCALABLE = frozenset({"Deployment", "StatefulSet"})
+CONFIGURATION = frozenset({"ConfigMap", "Secret"})
 
 # Where each kind keeps its pod template.
 _TEMPLATES: dict[str, tuple[str, ...]] = {
@@ -49,7 +60,7 @@ _RANKS = {kind: rank for rank, kind in enumerate(_FIRST)} | {
 NEVER_DELETED = frozenset({"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"})
 
 
-def group_of(api_version: str) -> str:
+def api_group(api_version: str) -> str:
     return api_version.rpartition("/")[0]
 
 
@@ -65,7 +76,13 @@ class Ref:
 
     @classmethod
     def of(cls, api_version: str, kind: str, name: str, namespace: str | None) -> Ref:
-        return cls(group_of(api_version), kind, name, namespace, api_version)
+        return cls(api_group(api_version), kind, name, namespace, api_version)
+
+    @classmethod
+    def of_body(cls, body: Tree) -> Ref:
+        """The identity of an object that the API server sent."""
+        version, kind, metadata = text(body, "apiVersion"), text(body, "kind"), tree(body, "metadata")
+        return cls.of(version or "", kind or "", text(metadata, "name") or "", text(metadata, "namespace"))
 
     @property
     def identity(self) -> tuple[str, str, str | None, str]:
@@ -74,6 +91,18 @@ class Ref:
     @property
     def is_workload(self) -> bool:
         return self.group == "apps" and self.kind in WORKLOADS
+
+    @property
+    def is_deployment(self) -> bool:
+        return self.group == "apps" and self.kind == "Deployment"
+
+    @property
+    def is_configuration(self) -> bool:
+        return not self.group and self.kind in CONFIGURATION
+
+    def named(self, name: str) -> Ref:
+        """An object of the same kind beside this one."""
+        return replace(self, name=name)
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -116,6 +145,11 @@ def template(body: Tree) -> Tree:
     """The pod template of a workload; an empty tree for everything else."""
     path = _TEMPLATES.get(text(body, "kind") or "")
     return tree(body, *path) if path else {}
+
+
+def template_labels(body: Tree) -> dict[str, str]:
+    """The labels that a workload gives to its pods."""
+    return texts(template(body), "metadata", "labels")
 
 
 def labelled(found: KubeObject, release: str) -> KubeObject:

@@ -20,10 +20,11 @@ from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import KubeObject, Ref, template
 from providers.kubernetes.permissions import Question, denied, rules
 from providers.kubernetes.references import needed
-from providers.kubernetes.restoration import Way
-from providers.kubernetes.rollback import created, differing, read_way, target_state
+from providers.kubernetes.rollback import read_way
 from providers.kubernetes.tree import Tree, text
+from providers.kubernetes.undoing import reached, target_states, undoing
 from providers.kubernetes.values import KubernetesSnapshot
+from providers.kubernetes.way import Way
 from providers.kubernetes.workloads import is_paused
 from providers.values import Change, Obstacle
 
@@ -33,11 +34,11 @@ _NEEDED_KINDS = {kind.name: kind for kind in (CONFIG_MAP, SECRET, CLAIM, SERVICE
 async def preview(site: Site, snapshot: KubernetesSnapshot) -> tuple[Change, ...]:
     """What a rollback would change: the live state against the one to bring back, ordered by resource."""
     _, way, live = await read_way(site, snapshot)
-    found: list[Change] = []
-    for item in sorted(way.present(), key=lambda item: item.ref):
-        current, target = target_state(item, way, live)
-        found.extend(changes(item.ref, current, target))
-    for ref in created(way, live, site.release):
+    plan = undoing(way, live, site.release)
+    found = [change for ref, *states in target_states(way, live) for change in changes(ref, *states)]
+    for ref, now, then in reached(way, live):
+        found.append(Change(resource=str(ref), field="reaches", current=now, target=then))
+    for ref in (*plan.scalers, *plan.removed):
         found.extend(changes(ref, live.state(ref), None))
     return tuple(found)
 
@@ -100,8 +101,9 @@ async def _unserved(site: Site, way: Way) -> list[Obstacle]:
 
 
 async def _forbidden(site: Site, way: Way, live: Live, known: tuple[Tree, ...]) -> list[Obstacle]:
-    wanted = {(item.ref.api_version, item.ref.kind, item.ref.namespace, "patch") for item in differing(way, live)}
-    wanted |= {(ref.api_version, ref.kind, ref.namespace, "delete") for ref in created(way, live, site.release)}
+    plan = undoing(way, live, site.release)
+    wanted = {(item.ref.api_version, item.ref.kind, item.ref.namespace, "patch") for item in plan.changed}
+    wanted |= {(ref.api_version, ref.kind, ref.namespace, "delete") for ref in (*plan.scalers, *plan.removed)}
     if not wanted:
         return []
     questions = {Question(SECRET, verb, site.namespace) for verb in ("create", "patch")}

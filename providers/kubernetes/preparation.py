@@ -14,6 +14,7 @@ from providers.kubernetes.objects import (
     CONFIGURATION_ANNOTATION,
     LAST_APPLIED,
     NUMBER_ANNOTATION,
+    SCALABLE,
     SKIP_VERSIONING,
     KubeObject,
     annotation,
@@ -35,8 +36,6 @@ from providers.kubernetes.tree import (
     trees,
 )
 
-_SCALABLE = frozenset({"Deployment", "StatefulSet"})
-
 
 def with_configuration(objects: tuple[KubeObject, ...]) -> tuple[KubeObject, ...]:
     """The objects, pod templates marked with a digest of the release's configuration that they read.
@@ -47,7 +46,7 @@ def with_configuration(objects: tuple[KubeObject, ...]) -> tuple[KubeObject, ...
     contents: dict[tuple[str, str], Tree] = {}
     for found in objects:
         skipped = annotation(found.body, SKIP_VERSIONING) == "true"
-        if found.ref.kind in {"ConfigMap", "Secret"} and not found.ref.group and not skipped:
+        if found.ref.is_configuration and not skipped:
             contents[(found.ref.kind, found.ref.name)] = {
                 key: found.body[key] for key in ("data", "binaryData", "stringData") if key in found.body
             }
@@ -66,8 +65,13 @@ def _with_mark(found: KubeObject, contents: Mapping[tuple[str, str], Tree]) -> K
     return KubeObject(found.ref, put_all(found.body, entry, *path, "metadata", "annotations"))
 
 
-def to_deploy(found: KubeObject, manifest: Tree, live: Live, number_of_release: int) -> KubeObject:
-    """What a deployment applies for an object whose manifest is `manifest`."""
+def to_deploy(
+    found: KubeObject, manifest: Tree, live: Live, number_of_release: int, *, counted: bool = False
+) -> KubeObject:
+    """What a deployment applies for an object whose manifest is `manifest`.
+
+    `counted` says that the step itself decided on the replica count.
+    """
     body, before = found.body, live.bodies.get(found.ref)
     if found.ref.is_workload:
         body = numbered(body, str(number_of_release))
@@ -75,15 +79,18 @@ def to_deploy(found: KubeObject, manifest: Tree, live: Live, number_of_release: 
         if annotation(before, LAST_APPLIED) is not None:
             entry = {LAST_APPLIED: last_applied(manifest)}
             body = put_all(body, entry, "metadata", "annotations")
-        body = with_live_replicas(found, body, before, autoscaled=live.autoscaled(found.ref))
+        if not counted:
+            body = with_live_replicas(found, body, before, autoscaled=live.autoscaled(found.ref))
     return KubeObject(found.ref, body)
 
 
-def to_restore(found: KubeObject, live: Live, *, autoscaled: bool) -> KubeObject:
-    """What a rollback applies to bring an object back to the state `found`."""
+def to_restore(found: KubeObject, live: Live, *, autoscaled: bool, count: int | None = None) -> KubeObject:
+    """What a rollback applies to bring an object back to the state `found`; with a replica count of its own."""
     before = live.bodies.get(found.ref)
     if before is None:
         return found
+    if count is not None:
+        return KubeObject(found.ref, put(found.body, count, "spec", "replicas"))
     return KubeObject(found.ref, with_live_replicas(found, found.body, before, autoscaled=autoscaled))
 
 
@@ -97,7 +104,7 @@ def with_live_replicas(found: KubeObject, body: Tree, before: Tree, *, autoscale
     An autoscaler decides, or, where the manifest names no count, whoever set it last. A field that we own and no
     longer apply would fall back to 1, so then the live count is applied; otherwise none is.
     """
-    if found.ref.kind not in _SCALABLE or not (autoscaled or at(body, "spec", "replicas") is None):
+    if found.ref.kind not in SCALABLE or not (autoscaled or at(body, "spec", "replicas") is None):
         return body
     current = number(before, "spec", "replicas")
     if current is not None and owns_replicas(before):

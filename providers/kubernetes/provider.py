@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from providers.connectors import Connector, Connectors, ConnectorsError
 from providers.errors import ProviderRefused
 from providers.interface import Attempt, StepType, Verb
-from providers.kubernetes import capture, deleting, deploying, instances, preflight, rollback, scaling
+from providers.kubernetes import (
+    bluegreen,
+    canary,
+    capture,
+    deleting,
+    deploying,
+    instances,
+    preflight,
+    rollback,
+    scaling,
+)
 from providers.kubernetes.client import Connection
 from providers.kubernetes.cluster import Cluster
 from providers.kubernetes.kubeconfig import read_access
@@ -18,6 +28,9 @@ from providers.kubernetes.live import Site
 from providers.kubernetes.manifests import MANIFEST_TYPE
 from providers.kubernetes.values import (
     ApplySpec,
+    BlueGreenDeploySpec,
+    CanaryDeleteSpec,
+    CanaryDeploySpec,
     DeleteSpec,
     KubernetesSnapshot,
     KubernetesTarget,
@@ -25,6 +38,7 @@ from providers.kubernetes.values import (
     RollingDeploySpec,
     RollingRollbackSpec,
     ScaleSpec,
+    SwapServicesSpec,
 )
 from providers.values import (
     Change,
@@ -48,6 +62,10 @@ class ConnectorSpec(BaseModel):
 _STEPS = (
     StepType("K8sRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
     StepType("K8sRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
+    StepType("K8sCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec),
+    StepType("K8sCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("K8sBlueGreenDeploy", Verb.DEPLOY, BlueGreenDeploySpec),
+    StepType("K8sBGSwapServices", Verb.DEPLOY, SwapServicesSpec, as_rollback_step=Verb.ROLL_BACK),
     StepType("K8sApply", Verb.DEPLOY, ApplySpec),
     StepType("K8sScale", Verb.DEPLOY, ScaleSpec),
     StepType("K8sDelete", Verb.DEPLOY, DeleteSpec),
@@ -94,22 +112,36 @@ class KubernetesProvider:
         site = self._site(target)
         match step:
             case RollingDeploySpec():
-                return await deploying.roll_out(site, release, step, attempt)
+                outcome = deploying.roll_out(site, release, step, attempt)
+            case CanaryDeploySpec():
+                outcome = canary.deploy(site, release, step, attempt)
+            case CanaryDeleteSpec():
+                outcome = canary.delete(site, attempt)
+            case BlueGreenDeploySpec():
+                outcome = bluegreen.deploy(site, release, step, attempt)
+            case SwapServicesSpec():
+                outcome = bluegreen.swap(site, release, step, attempt)
             case ApplySpec():
-                return await deploying.apply_manifests(site, release, step, attempt)
+                outcome = deploying.apply_manifests(site, release, step, attempt)
             case ScaleSpec():
-                return await scaling.scale(site, step, attempt)
+                outcome = scaling.scale(site, step, attempt)
             case DeleteSpec():
-                return await deleting.delete(site, step, attempt)
+                outcome = deleting.delete(site, step, attempt)
             case _:
                 raise ProviderRefused(f"Kubernetes has no forward step with a {type(step).__name__}.")
+        return await outcome
 
     async def roll_back(
         self, target: KubernetesTarget, snapshot: KubernetesSnapshot, step: BaseModel, attempt: Attempt
     ) -> Outcome:
-        if not isinstance(step, RollingRollbackSpec):
-            raise ProviderRefused(f"Kubernetes has no rollback step with a {type(step).__name__}.")
-        return await rollback.roll_back(self._site(target), snapshot, attempt)
+        site = self._site(target)
+        match step:
+            case RollingRollbackSpec() | SwapServicesSpec():
+                return await rollback.roll_back(site, snapshot, attempt)
+            case CanaryDeleteSpec():
+                return await canary.delete_for_rollback(site, snapshot, attempt)
+            case _:
+                raise ProviderRefused(f"Kubernetes has no rollback step with a {type(step).__name__}.")
 
     async def instances(self, target: KubernetesTarget, release: Release) -> tuple[LiveInstance, ...]:
         return await instances.instances(self._site(target), release)

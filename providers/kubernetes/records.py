@@ -15,7 +15,7 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from providers.errors import ProviderRefused
-from providers.kubernetes.objects import Ref, annotation, label
+from providers.kubernetes.objects import KubeObject, Ref, annotation, label
 from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.values import Operation
 from providers.values import Artifact, Value
@@ -40,8 +40,9 @@ class Status(StrEnum):
     ROLLED_BACK = "rolled-back"
 
 
-# What was really deployed at some time, as opposed to tried.
-REAL = frozenset({Status.DEPLOYED, Status.SUPERSEDED, Status.ROLLED_BACK})
+_FINISHED = frozenset({Status.DEPLOYED, Status.SUPERSEDED, Status.ROLLED_BACK})
+# A canary is there to be looked at and goes again: no state that anything goes back to begins with one.
+_TRIALS = frozenset({Operation.CANARY, Operation.CANARY_DELETE})
 
 
 class StoredObject(Value):
@@ -88,8 +89,14 @@ class Record:
     packed: str = field(repr=False)
 
     @property
+    def finished(self) -> bool:
+        """Whether its step came to its end."""
+        return self.status in _FINISHED
+
+    @property
     def real(self) -> bool:
-        return self.status in REAL
+        """Whether it was really deployed at some time, as opposed to tried."""
+        return self.finished and self.operation not in _TRIALS
 
     @cached_property
     def content(self) -> Content:
@@ -109,6 +116,13 @@ def of_token(records: Iterable[Record], token: str) -> Record | None:
 def newest_real(records: Iterable[Record]) -> Record | None:
     """The newest release that was really deployed."""
     return max((record for record in records if record.real), key=lambda record: record.number, default=None)
+
+
+def applied_by(record: Record) -> tuple[KubeObject, ...]:
+    """The objects of a record as its step decided on them."""
+    return tuple(
+        KubeObject(stored.ref, stored.body) for stored in record.content.applied if stored.body is not None
+    )
 
 
 @dataclass(frozen=True)

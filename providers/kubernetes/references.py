@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue
 
 from providers.kubernetes.tree import Tree, at, text, tree, trees
 
 # (kind, name)
 Needed = tuple[str, str]
 
+# The fields of containers and volumes that refer to configuration, and the kind that each refers to.
+_KINDS = {
+    "configMapRef": "ConfigMap",
+    "configMapKeyRef": "ConfigMap",
+    "configMap": "ConfigMap",
+    "secretRef": "Secret",
+    "secretKeyRef": "Secret",
+    "secret": "Secret",
+}
+# A volume calls the name of its Secret differently from everything else.
+_NAMES = ("name", "secretName")
+_HOLDERS = ("containers", "initContainers", "volumes")
+
 
 def configuration_names(pod_template: Tree) -> set[Needed]:
     """The ConfigMaps and Secrets that the pods read, optional ones too."""
     return {(kind, name) for kind, name, _ in _configuration(pod_template)}
+
+
+def pull_secrets(pod_template: Tree) -> set[Needed]:
+    """The Secrets that images are pulled with."""
+    return {("Secret", text(item, "name") or "") for item in trees(pod_template, "spec", "imagePullSecrets")}
 
 
 def needed(pod_template: Tree) -> set[Needed]:
@@ -28,32 +48,47 @@ def needed(pod_template: Tree) -> set[Needed]:
     return found
 
 
+def with_names(pod_template: Tree, names: Mapping[Needed, str]) -> Tree:
+    """The template, reading the ConfigMaps and Secrets of `names` under these names."""
+    spec = tree(pod_template, "spec")
+    changed = {field: _renamed(spec[field], names) for field in _HOLDERS if field in spec}
+    return {**pod_template, "spec": {**spec, **changed}}
+
+
 def _configuration(pod_template: Tree) -> Iterator[tuple[str, str, bool]]:
-    for field in ("containers", "initContainers"):
-        for container in trees(pod_template, "spec", field):
-            yield from _of_container(container)
-    for volume in trees(pod_template, "spec", "volumes"):
-        yield from _of_volume(volume)
+    for field in _HOLDERS:
+        yield from _references(at(pod_template, "spec", field))
 
 
-def _of_container(container: Tree) -> Iterator[tuple[str, str, bool]]:
-    for source in trees(container, "envFrom"):
-        yield from _named("ConfigMap", tree(source, "configMapRef"))
-        yield from _named("Secret", tree(source, "secretRef"))
-    for variable in trees(container, "env"):
-        yield from _named("ConfigMap", tree(variable, "valueFrom", "configMapKeyRef"))
-        yield from _named("Secret", tree(variable, "valueFrom", "secretKeyRef"))
+def _references(value: JsonValue) -> Iterator[tuple[str, str, bool]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            name = _name_field(key, item)
+            if name is not None:
+                yield _KINDS[key], text(item, name) or "", at(item, "optional") is True
+            else:
+                yield from _references(item)
 
 
-def _of_volume(volume: Tree) -> Iterator[tuple[str, str, bool]]:
-    yield from _named("ConfigMap", tree(volume, "configMap"))
-    yield from _named("Secret", tree(volume, "secret"), "secretName")
-    for source in trees(volume, "projected", "sources"):
-        yield from _named("ConfigMap", tree(source, "configMap"))
-        yield from _named("Secret", tree(source, "secret"))
+def _renamed(value: JsonValue, names: Mapping[Needed, str]) -> JsonValue:
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    if not isinstance(value, dict):
+        return value
+    changed: Tree = {}
+    for key, item in value.items():
+        name = _name_field(key, item)
+        if name is None or not isinstance(item, dict):
+            changed[key] = _renamed(item, names)
+        else:
+            known = text(item, name) or ""
+            changed[key] = {**item, name: names.get((_KINDS[key], known), known)}
+    return changed
 
 
-def _named(kind: str, source: Tree, key: str = "name") -> Iterator[tuple[str, str, bool]]:
-    name = text(source, key)
-    if name:
-        yield kind, name, at(source, "optional") is True
+def _name_field(key: str, value: JsonValue) -> str | None:
+    """The field of a reference that has the name; None where it is no reference."""
+    return next((name for name in _NAMES if key in _KINDS and text(value, name)), None)

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 
 from pydantic import JsonValue
 
-from providers.errors import ProviderError
 from providers.interface import Attempt
-from providers.kubernetes.applying import apply_all, delete_all, ours_to_delete, refuse_paused
+from providers.kubernetes.applying import after_deletions, apply_all, delete_all, refuse_paused, remove
 from providers.kubernetes.claiming import claim_surplus
 from providers.kubernetes.deploying import outputs
-from providers.kubernetes.diff import differences
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import KubeObject, Ref
-from providers.kubernetes.preparation import to_restore
 from providers.kubernetes.records import Content, Record, StoredObject, of_token
-from providers.kubernetes.restoration import Way, ref_of, way_back, without_gaps
-from providers.kubernetes.tree import Tree, drop, tree
+from providers.kubernetes.undoing import Undoing, undoing
 from providers.kubernetes.values import KubernetesSnapshot, Operation
-from providers.kubernetes.waiting import Watcher, until_gone
+from providers.kubernetes.waiting import Watcher
+from providers.kubernetes.way import Way, ref_of, way_back, without_gaps
 from providers.kubernetes.workloads import is_paused
-from providers.values import Effect, Outcome
+from providers.values import Effect, Outcome, Progress
 
 
 async def read_way(
     site: Site, snapshot: KubernetesSnapshot, own_token: str | None = None
 ) -> tuple[tuple[Record, ...], Way, Live]:
     """The history, the way back and the live state of what it touches."""
-    history = History(site.cluster, site.namespace, site.release)
+    history = History(site)
     named = {ref_of(state) for state in snapshot.objects}
     records, live = await asyncio.gather(history.read(), read_live(site, named))
     way = way_back(records, snapshot.release_number, own_token)
@@ -40,77 +38,46 @@ async def read_way(
     return records, without_gaps(snapshot, way, records, live), live
 
 
-def autoscaled_after(way: Way, live: Live, ref: Ref) -> bool:
-    """Whether an autoscaler owns the count once the way is gone: one that the undone release brought does not."""
-    gone = {(item.namespace, item.name) for item in way.absent() if item.kind == "HorizontalPodAutoscaler"}
-    kept = tuple(item for item in live.autoscalers if _identity(item) not in gone)
-    restored = tuple(item.body for item in way.present() if item.ref.kind == "HorizontalPodAutoscaler")
-    return Live({}, kept + restored).autoscaled(ref)
-
-
-def _identity(body: Tree) -> tuple[str | None, str]:
-    metadata = tree(body, "metadata")
-    return str(metadata.get("namespace")), str(metadata.get("name"))
-
-
-def target_state(found: KubeObject, way: Way, live: Live) -> tuple[Tree | None, Tree]:
-    """The live state of an object and the one to bring back, both without a count that an autoscaler owns."""
-    current, target = live.state(found.ref), found.body
-    if found.ref.is_workload and current is not None and autoscaled_after(way, live, found.ref):
-        current, target = drop(current, "spec", "replicas"), drop(target, "spec", "replicas")
-    return current, target
-
-
-def differing(way: Way, live: Live) -> tuple[KubeObject, ...]:
-    """The objects that are not as they were."""
-    found: list[KubeObject] = []
-    for item in way.present():
-        current, target = target_state(item, way, live)
-        if current is None or differences(current, target):
-            found.append(item)
-    return tuple(found)
-
-
-def created(way: Way, live: Live, release: str) -> tuple[Ref, ...]:
-    """What only the undone releases created, and is to be deleted."""
-    return ours_to_delete(way.absent(), live, release)
-
-
 async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) -> Outcome:
     """Bring the target back to the snapshot; SKIPPED if nothing differs from it."""
     records, way, live = await read_way(site, snapshot, attempt.token)
-    history = History(site.cluster, site.namespace, site.release)
+    live = await after_deletions(site, [item.ref for item in way.present()], live, attempt)
     record = of_token(records, attempt.token)
-    changed, gone = differing(way, live), created(way, live, site.release)
-    workloads = [item for item in way.present() if item.ref.is_workload and not is_paused(item.body)]
-    if record is None and not changed and not gone:
-        await Watcher(site.cluster, attempt).wait({item.ref: live.bodies.get(item.ref) for item in workloads})
+    plan = undoing(way, live, site.release)
+    workloads = [item.ref for item in way.present() if item.ref.is_workload and not is_paused(item.body)]
+    if record is None and plan.is_nothing:
+        await Watcher(site.cluster, attempt).wait({ref: live.bodies.get(ref) for ref in workloads})
         reason = "Everything that the release touched is already as it was before it."
         return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(site, None, snapshot))
-    refuse_paused(changed, live)
-    wanted = tuple(to_restore(item, live, autoscaled=autoscaled_after(way, live, item.ref)) for item in changed)
+    refuse_paused(plan.changed, live)
+    history = History(site)
     if record is None:
         content = _content(snapshot, way, live)
         record = await history.begin(records, Operation.ROLL_BACK, attempt.token, content, attempt.before_effect)
-    try:
-        # An autoscaler that the undone release brought would fight for the count.
-        scalers = [ref for ref in gone if ref.kind == "HorizontalPodAutoscaler"]
-        await delete_all(site, scalers, live, attempt.before_effect)
-        await claim_surplus(site, wanted, live, attempt.before_effect)
-        applied = await apply_all(site, wanted, attempt.before_effect)
-        seen = {**live.bodies, **applied}
-        await Watcher(site.cluster, attempt).wait(
-            {item.ref: seen.get(item.ref) for item in workloads}, fresh=applied
-        )
-        # Only now, when what replaces them is up.
-        rest = [ref for ref in gone if ref not in scalers]
-        await delete_all(site, rest, live, attempt.before_effect)
-        await until_gone(site, rest, live, attempt)
-    except ProviderError:
-        await history.fail(record, attempt.before_effect)
-        raise
-    await history.finish(record, records, attempt.before_effect, undone=way.undone)
+    async with history.ending(record, records, attempt.before_effect, undone=way.undone):
+        await _perform(site, plan, workloads, live, attempt)
     return Outcome(effect=Effect.CHANGED, outputs=_outputs(site, record, snapshot))
+
+
+async def _perform(site: Site, plan: Undoing, workloads: list[Ref], live: Live, attempt: Attempt) -> None:
+    """Capacity, then traffic, then everything else."""
+
+    async def bring_back(objects: tuple[KubeObject, ...], refs: Iterable[Ref]) -> None:
+        applied = await apply_all(site, objects, attempt.before_effect)
+        seen = {**live.bodies, **applied}
+        await Watcher(site.cluster, attempt).wait({ref: seen.get(ref) for ref in refs}, fresh=applied)
+
+    await delete_all(site, plan.scalers, live, attempt.before_effect)
+    await claim_surplus(site, plan.changed, live, attempt.before_effect)
+    await bring_back(plan.capacity, [ref for ref in workloads if ref not in plan.leaving])
+    for part in plan.traffic:
+        if part:
+            names = ", ".join(str(item.ref) for item in part)
+            await attempt.report(Progress(message=f"Leading traffic back with {names}"))
+        await apply_all(site, part, attempt.before_effect)
+    await bring_back(plan.rest, [ref for ref in workloads if ref in plan.leaving])
+    await remove(site, plan.removed, live, attempt)
+    await bring_back(plan.settled, [item.ref for item in plan.settled])
 
 
 def _content(snapshot: KubernetesSnapshot, way: Way, live: Live) -> Content:
@@ -123,5 +90,10 @@ def _content(snapshot: KubernetesSnapshot, way: Way, live: Live) -> Content:
 
 
 def _outputs(site: Site, record: Record | None, snapshot: KubernetesSnapshot) -> dict[str, JsonValue]:
-    restored: dict[str, JsonValue] = {"restoredReleaseNumber": str(snapshot.release_number)}
+    groups = (f"{group.name}: {group.count} of {group.artifact.display_name}" for group in snapshot.groups)
+    restored: dict[str, JsonValue] = {
+        "restoredReleaseNumber": str(snapshot.release_number),
+        "restoredArtifact": snapshot.artifact.display_name if snapshot.artifact else "",
+        "restoredInstances": ", ".join(groups),
+    }
     return restored | (outputs(site, record) if record is not None else {})

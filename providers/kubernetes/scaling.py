@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 
-from providers.errors import ProviderError, ProviderNotFound, ProviderRefused
+from providers.errors import ProviderNotFound, ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes.deploying import outputs
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Site, read_live
 from providers.kubernetes.naming import find_ref
-from providers.kubernetes.objects import Ref
+from providers.kubernetes.objects import SCALABLE, Ref
 from providers.kubernetes.records import Content, StoredObject, of_token
 from providers.kubernetes.tree import Tree, number
 from providers.kubernetes.values import CountSelection, Operation, ScaleSpec
 from providers.kubernetes.waiting import Watcher
-from providers.kubernetes.workloads import desired
+from providers.kubernetes.workloads import desired, share_of
 from providers.values import Effect, Outcome
-
-_SCALABLE = frozenset({"Deployment", "StatefulSet"})
 
 
 async def scale(site: Site, spec: ScaleSpec, attempt: Attempt) -> Outcome:
     """Scale the workload and wait for its pods; SKIPPED if it has that count."""
     ref = await find_ref(site, spec.workload)
-    if ref.kind not in _SCALABLE:
+    if ref.kind not in SCALABLE:
         raise ProviderRefused(f"{ref} has no replica count: K8sScale takes a Deployment or a StatefulSet.")
-    history = History(site.cluster, site.namespace, site.release)
+    history = History(site)
     records, live = await asyncio.gather(history.read(), read_live(site, [ref]))
     body = live.bodies.get(ref)
     if body is None:
@@ -42,14 +40,10 @@ async def scale(site: Site, spec: ScaleSpec, attempt: Attempt) -> Outcome:
         content = Content(before=(StoredObject.of(ref, live.state(ref)),), replicas=replicas)
         record = await history.begin(records, Operation.SCALE, attempt.token, content, attempt.before_effect)
     replicas = record.content.replicas or 0
-    try:
+    async with history.ending(record, records, attempt.before_effect):
         await _set(site, ref, body, replicas, attempt)
         if not spec.skip_steady_state_check:
             await Watcher(site.cluster, attempt).wait({ref: None})
-    except ProviderError:
-        await history.fail(record, attempt.before_effect)
-        raise
-    await history.finish(record, records, attempt.before_effect)
     return Outcome(effect=Effect.CHANGED, outputs={**outputs(site, record), "replicas": str(replicas)})
 
 
@@ -65,4 +59,4 @@ def _wanted(spec: ScaleSpec, body: Tree) -> int:
     selection = spec.instance_selection
     if isinstance(selection, CountSelection):
         return selection.spec.count
-    return -(-desired(body) * selection.spec.percentage // 100)
+    return share_of(desired(body), selection.spec.percentage)

@@ -6,7 +6,7 @@ May import `providers.values` and pydantic only.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from pydantic.alias_generators import to_camel
 
 from providers.values import InstanceDetails, Snapshot, Value
@@ -62,11 +62,13 @@ class ContainerDetails(Value):
 
 
 class PodDetails(InstanceDetails):
-    """What a pod shows of itself. `workload` is kind/name of what manages it, where something does."""
+    """What a pod shows of itself."""
 
     namespace: str
     pod_name: str
-    workload: str | None = None
+    workload: str | None = Field(None, description="Kind/name of what manages the pod, where something does.")
+    track: str | None = Field(None, description="`canary` where the pod belongs to a canary.")
+    color: str | None = Field(None, description="`blue` or `green` where the pod belongs to one of two colours.")
     node: str | None = None
     pod_ip: str | None = None
     phase: str | None = None
@@ -82,6 +84,18 @@ class RollingDeploySpec(Document):
 
     skip_dry_run: bool = False
     pruning_enabled: bool = False
+
+
+class BlueGreenDeploySpec(Document):
+    """K8sBlueGreenDeploy: the new version as the colour that does not serve, with the stage Service on it."""
+
+    skip_dry_run: bool = False
+
+
+class SwapServicesSpec(Document):
+    """K8sBGSwapServices: the primary Service and the stage Service change places."""
+
+    skip_dry_run: bool = False
 
 
 class RollingRollbackSpec(Document):
@@ -142,6 +156,25 @@ class PercentageSelection(Document):
 InstanceSelection = Annotated[CountSelection | PercentageSelection, Field(discriminator="type")]
 
 
+class CanaryDeploySpec(Document):
+    """K8sCanaryDeploy: so many copies of the new version beside the one that runs."""
+
+    instance_selection: InstanceSelection
+    skip_dry_run: bool = False
+
+    @field_validator("instance_selection")
+    @classmethod
+    def _not_nothing(cls, chosen: InstanceSelection) -> InstanceSelection:
+        size = chosen.spec.count if isinstance(chosen, CountSelection) else chosen.spec.percentage
+        if size == 0:
+            raise ValueError("a canary of no copies tells nothing: use 1 or more")
+        return chosen
+
+
+class CanaryDeleteSpec(Document):
+    """K8sCanaryDelete: all that K8sCanaryDeploy made goes again. There is nothing to choose."""
+
+
 class ScaleSpec(Document):
     """K8sScale: `workload` is kind/name, as in Deployment/web."""
 
@@ -183,6 +216,10 @@ class Operation(StrEnum):
     """What a record of the history was written for."""
 
     DEPLOY = "deploy"
+    CANARY = "canary"
+    CANARY_DELETE = "canary-delete"
+    BLUE_GREEN = "blue-green"
+    SWAP = "swap"
     APPLY = "apply"
     SCALE = "scale"
     DELETE = "delete"

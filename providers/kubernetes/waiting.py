@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from providers.errors import ProviderError, ProviderNotFound, ProviderRefused, P
 from providers.interface import Attempt
 from providers.kubernetes.cluster import Cluster, each
 from providers.kubernetes.discovery import POD
+from providers.kubernetes.inventory import Inventory, is_live
 from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import Ref
 from providers.kubernetes.tree import Tree, text
@@ -177,7 +178,26 @@ async def until_gone(site: Site, refs: Iterable[Ref], live: Live, attempt: Attem
         body = await site.cluster.get(ref)
         return body is not None and text(body, "metadata", "uid") == text(live.bodies[ref], "metadata", "uid")
 
-    left: list[Ref] = [ref for ref in refs if ref in live.bodies]
+    await _while_there([ref for ref in refs if ref in live.bodies], is_there, attempt)
+
+
+async def until_ended(site: Site, owned: Mapping[Ref, Inventory], live: Live, attempt: Attempt) -> None:
+    """Until all pods of these workloads, which are being deleted, are gone or on their way out.
+
+    ProviderTimedOut when the step's time is over.
+    """
+
+    async def is_there(ref: Ref) -> bool:
+        known = {text(pod, "metadata", "uid") for pod in owned[ref].pods}
+        if not known:
+            return False
+        pods = await site.cluster.list(POD, ref.namespace or "", selector(live.bodies[ref]))
+        return any(is_live(pod) and text(pod, "metadata", "uid") in known for pod in pods)
+
+    await _while_there(list(owned), is_there, attempt)
+
+
+async def _while_there(left: list[Ref], is_there: Callable[[Ref], Awaitable[bool]], attempt: Attempt) -> None:
     while left:
         there = await each(left, is_there)
         left = [ref for ref, found in zip(left, there, strict=True) if found]

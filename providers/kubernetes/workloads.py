@@ -51,6 +51,11 @@ def desired(workload: Tree) -> int:
     return 1 if wanted is None else wanted
 
 
+def share_of(count: int, percentage: int) -> int:
+    """So many per cent of a count of copies, rounded up."""
+    return -(-count * percentage // 100)
+
+
 def is_paused(workload: Tree) -> bool:
     return text(workload, "kind") == "Deployment" and at(workload, "spec", "paused") is True
 

@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel
 
 from providers.registry import AnyProvider
-from providers.values import Release
+from providers.values import LiveInstance, Release
 from sandbox.core.requests import RequestRecord
 from sandbox.core.world import World
 
@@ -35,7 +35,11 @@ class Platform(ABC):
 
     @abstractmethod
     def running(self) -> list[str]:
-        """The versions that run, one entry for each live copy, from the world's own state."""
+        """The versions that serve, one entry for each live copy, from the world's own state."""
+
+    def serves(self, instance: LiveInstance) -> bool:
+        """Whether an instance is one of those that `running` tells: of two colours, only one is."""
+        return True
 
     @abstractmethod
     def fingerprint(self) -> object:

@@ -19,7 +19,7 @@ def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> Non
     async def story(story: Story) -> None:
         await story.deploy(OLD, TestAttempt("first"))
         before = platform.state()
-        for number in range(30):
+        for number in range(60):
             snapshot = await story.capture(NEW)
             fault = platform.world.faults.add(
                 Fault(FaultMode.LOST, writes=True, skip=number, user_agent=USER_AGENT)

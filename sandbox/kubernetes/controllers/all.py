@@ -3,6 +3,7 @@
 from sandbox.kubernetes.controllers.attachments import AttachmentController
 from sandbox.kubernetes.controllers.daemonsets import DaemonSetController
 from sandbox.kubernetes.controllers.deployments import DeploymentController
+from sandbox.kubernetes.controllers.endpoints import EndpointsController
 from sandbox.kubernetes.controllers.garbage import GarbageCollector, NamespaceController
 from sandbox.kubernetes.controllers.jobs import JobController
 from sandbox.kubernetes.controllers.manager import Context, Controller
@@ -23,4 +24,5 @@ def all_controllers(context: Context) -> list[Controller]:
         DaemonSetController(context),
         JobController(context),
         PodController(context),
+        EndpointsController(context),
     ]

@@ -7,9 +7,10 @@ from typing import Any
 
 from providers.connectors import Connector, Connectors
 from providers.registry import Registry
-from providers.values import Artifact, DeploymentType, Manifest, Release
+from providers.values import Artifact, DeploymentType, LiveInstance, Manifest, Release
 from sandbox.core.requests import RequestRecord
 from sandbox.kubernetes import KubernetesWorld
+from sandbox.kubernetes.kinds import ENDPOINTS, KINDS
 from tests.providers.platform import Platform
 from tests.providers.tools import delete_history, kubectl_patch
 
@@ -83,11 +84,25 @@ class KubernetesPlatform(Platform):
         found = self.world.list("Pod", NAMESPACE)
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
+    def names(self, kind: str) -> list[str]:
+        """The names of the objects of that kind in the shop's namespace."""
+        return sorted(item["metadata"]["name"] for item in self.world.list(kind, NAMESPACE))
+
     def running(self) -> list[str]:
         return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in self.pods()]
 
+    def serving_deployment(self) -> str:
+        """The name of the Deployment whose pods serve."""
+        return "web"
+
     def fingerprint(self) -> object:
-        return self.world.store.revision
+        """All objects but Endpoints, which follow the Services and pods a moment later."""
+        return [
+            (kind.id, key, value["metadata"]["resourceVersion"])
+            for kind in KINDS
+            if kind != ENDPOINTS
+            for key, value in self.world.cluster.store.items(kind.id)
+        ]
 
     def state(self) -> object:
         deployment = self.world.get("Deployment", NAMESPACE, "web")
@@ -106,7 +121,7 @@ class KubernetesPlatform(Platform):
     def change_by_hand(self) -> None:
         kubectl_patch(
             self.world,
-            f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web",
+            f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{self.serving_deployment()}",
             {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "library/nginx:by-hand"}]}}}},
         )
 
@@ -125,3 +140,71 @@ class KubernetesPlatform(Platform):
 
     def close(self) -> None:
         self.world.close()
+
+
+class KubernetesCanaryPlatform(KubernetesPlatform):
+    """The web shop, tried as a canary before it is rolled out."""
+
+    def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
+        super().__init__(directory, tick=tick)
+        canary = {"type": "Count", "spec": {"count": 1}}
+        delete = self.spec("K8sCanaryDelete")
+        self.deploy_steps = (
+            self.spec("K8sCanaryDeploy", instanceSelection=canary),
+            delete,
+            self.spec("K8sRollingDeploy"),
+        )
+        self.rollback_steps = (delete, self.spec("K8sRollingRollback"))
+
+    def state(self) -> object:
+        made = [
+            name
+            for kind in ("Deployment", "ConfigMap", "ReplicaSet")
+            for name in self.names(kind)
+            if "canary" in name
+        ]
+        return super().state(), made
+
+
+class KubernetesBlueGreenPlatform(KubernetesPlatform):
+    """The web shop in two colours; what serves is what the primary Service selects."""
+
+    def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
+        super().__init__(directory, tick=tick)
+        swap = self.spec("K8sBGSwapServices")
+        self.deploy_steps = (self.spec("K8sBlueGreenDeploy"), swap)
+        self.rollback_steps = (swap,)
+
+    def selector(self, service: str = "web") -> dict[str, str]:
+        """What a Service selects; nothing where there is none."""
+        found = self.world.get("Service", NAMESPACE, service)
+        return found["spec"]["selector"] if found else {}
+
+    def running(self) -> list[str]:
+        wanted = self.selector().items()
+        return [
+            pod["spec"]["containers"][0]["image"].rpartition(":")[2]
+            for pod in self.pods()
+            if wanted and wanted <= pod["metadata"]["labels"].items()
+        ]
+
+    def serves(self, instance: LiveInstance) -> bool:
+        return instance.group == f"Deployment/{self.serving_deployment()}"
+
+    def serving_deployment(self) -> str:
+        color = self.selector().get("harness.io/color")
+        return f"web-{color}" if color else "web"
+
+    def state(self) -> object:
+        deployments = [
+            (item["metadata"]["name"], item["spec"], item["metadata"]["labels"])
+            for item in self.world.list("Deployment", NAMESPACE)
+        ]
+        configuration = [
+            (item["metadata"]["name"], item["data"])
+            for item in self.world.list("ConfigMap", NAMESPACE)
+            if item["metadata"]["name"].startswith("web")
+        ]
+        services = [(item["metadata"]["name"], item["spec"]) for item in self.world.list("Service", NAMESPACE)]
+        images = sorted(pod["spec"]["containers"][0]["image"] for pod in self.pods())
+        return deployments, configuration, services, images

@@ -12,9 +12,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from providers.kubernetes.values import KubernetesSnapshot
-from providers.values import Change, LiveInstance, Obstacle, Outcome, Release
+from providers.values import Change, LiveInstance, Obstacle, Outcome, Progress, Release
 from tests.providers.attempts import TestAttempt
 from tests.providers.kubernetes.platform import NAMESPACE, SHOP, KubernetesPlatform
+from tests.providers.tools import call
 
 EXTRAS = """
 ---
@@ -70,10 +71,12 @@ class Story:
         return snapshot
 
     async def roll_back(self, snapshot: KubernetesSnapshot, attempt: TestAttempt | None = None) -> Outcome:
+        return await self.undo("K8sRollingRollback", snapshot, attempt)
+
+    async def undo(self, step: str, snapshot: KubernetesSnapshot, attempt: TestAttempt | None = None) -> Outcome:
+        """One rollback step."""
         provider, target = self.platform.provider, self.platform.target
-        return await provider.roll_back(
-            target, snapshot, self.spec("K8sRollingRollback"), attempt or self.attempt()
-        )
+        return await provider.roll_back(target, snapshot, self.spec(step), attempt or self.attempt())
 
     async def preview(self, snapshot: KubernetesSnapshot) -> dict[tuple[str, str], tuple[str | None, str | None]]:
         """Current and target by resource and field."""
@@ -90,6 +93,28 @@ class Story:
 
     def release(self, content: str) -> Release:
         return self.platform.of_manifest(content) if content else self.platform.of_manifest(shop("unused"))
+
+
+class Releasing(TestAttempt):
+    """Lets go of an object that is held on its way out, as soon as the step says that it waits for that."""
+
+    __test__ = False
+
+    def __init__(self, token: str, platform: KubernetesPlatform, path: str) -> None:
+        super().__init__(token)
+        self._platform, self._path = platform, path
+        _merge(platform, path, {"metadata": {"finalizers": ["example.com/held"]}})
+        call(platform.world, "DELETE", path)
+
+    async def report(self, progress: Progress) -> None:
+        waits = progress.message.endswith("is gone") and progress not in self.told
+        await super().report(progress)
+        if waits:
+            _merge(self._platform, self._path, {"metadata": {"finalizers": []}})
+
+
+def _merge(platform: KubernetesPlatform, path: str, patch: object) -> None:
+    call(platform.world, "PATCH", path, patch, "application/merge-patch+json")
 
 
 def tell(platform: KubernetesPlatform, story: Callable[[Story], Awaitable[None]]) -> None:
@@ -119,4 +144,4 @@ def kubectl(platform: KubernetesPlatform, directory: Path, *arguments: str, stdi
 
 def names(cluster: KubernetesPlatform, kind: str) -> list[str]:
     """The names of the objects of that kind in the shop's namespace."""
-    return sorted(item["metadata"]["name"] for item in cluster.world.list(kind, NAMESPACE))
+    return cluster.names(kind)

@@ -58,6 +58,8 @@ def test_the_history_records_what_happened(cluster: KubernetesPlatform) -> None:
         outcome = await story.roll_back(snapshot)
         assert outcome.outputs["releaseNumber"] == "3"
         assert outcome.outputs["restoredReleaseNumber"] == "1"
+        assert outcome.outputs["restoredArtifact"] == "library/nginx:v1"
+        assert outcome.outputs["restoredInstances"] == "Deployment/web: 3 of library/nginx:v1"
         records = {
             item["metadata"]["name"]: item["metadata"]["labels"]["unship.dev/status"]
             for item in cluster.world.list("Secret", NAMESPACE)

@@ -109,6 +109,24 @@ def test_the_documented_role_is_enough(cluster: KubernetesPlatform) -> None:
     }
 
 
+def test_the_documented_role_is_enough_for_canaries_and_colours(cluster: KubernetesPlatform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(shop("v1"))
+        first = await story.capture(shop("v2"))
+        await story.step("K8sCanaryDeploy", shop("v2"), instanceSelection=COUNT)
+        await story.undo("K8sCanaryDelete", first)
+        for version in ("v2", "v3", "v4"):
+            await story.step("K8sBlueGreenDeploy", shop(version) + SCALER)
+            await story.step("K8sBGSwapServices", shop(version) + SCALER)
+        await story.preflight(first)
+        await story.undo("K8sBGSwapServices", first)
+
+    tell(cluster, story)
+    needed = set(used(list(cluster.world.requests)))
+    assert needed - granted() == set()
+    assert ("", "configmaps", "list") in needed
+
+
 COUNT: dict[str, object] = {"type": "Count", "spec": {"count": 2}}
 
 

@@ -7,7 +7,7 @@ import pytest
 from providers.errors import ProviderRefused
 from tests.providers.attempts import TestAttempt
 from tests.providers.kubernetes.platform import NAMESPACE, KubernetesPlatform
-from tests.providers.kubernetes.stories import EXTRAS, Story, names, shop, tell
+from tests.providers.kubernetes.stories import EXTRAS, Releasing, Story, names, shop, tell
 from tests.providers.tools import call, kubectl_patch
 
 SECRET = """
@@ -195,6 +195,42 @@ def test_a_rollback_that_fails_says_why_and_can_be_tried_again(cluster: Kubernet
             await story.roll_back(snapshot)
         cluster.world.images.clear()
         await story.roll_back(snapshot)
+        assert cluster.running() == ["v1"] * 3
+
+    tell(cluster, story)
+
+
+def test_no_copies_are_taken_away_before_the_old_version_serves(cluster: KubernetesPlatform) -> None:
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web"
+
+    async def story(story: Story) -> None:
+        await story.deploy(shop("v1"))
+        snapshot = await story.capture(shop("v2"))
+        await story.deploy(shop("v2"))
+        call(cluster.world, "PATCH", f"{path}/scale", {"spec": {"replicas": 5}}, "application/merge-patch+json")
+        mark = cluster.world.requests.mark
+        await story.roll_back(snapshot)
+        applied = [
+            item.body["spec"] for item in cluster.effects(mark) if item.path == path and "spec" in item.body
+        ]
+        images = [spec["template"]["spec"]["containers"][0]["image"] for spec in applied]
+        assert [spec["replicas"] for spec in applied] == [5, 3]
+        assert images == ["library/nginx:v1"] * 2
+        assert cluster.running() == ["v1"] * 3
+
+    tell(cluster, story)
+
+
+def test_what_is_on_its_way_out_is_waited_for_and_made_again(cluster: KubernetesPlatform) -> None:
+    path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web"
+
+    async def story(story: Story) -> None:
+        await story.deploy(shop("v1"))
+        snapshot = await story.capture(shop("v2"))
+        await story.deploy(shop("v2"))
+        attempt = Releasing("third", cluster, path)
+        await story.roll_back(snapshot, attempt)
+        assert attempt.told[0].message == "Waiting until Deployment/web is gone"
         assert cluster.running() == ["v1"] * 3
 
     tell(cluster, story)

@@ -1,0 +1,62 @@
+"""Canary and blue/green over the whole path: pipeline YAML, deployment, plan, rollback and its proof."""
+
+from __future__ import annotations
+
+from tests.journeys.yard import MANIFEST, NEW, OLD, Entry, Yard, rollout, step, steps_of, undo
+
+SERVICE = """
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+"""
+
+
+def k8s(identifier: str, type_: str, spec: Entry | None = None) -> Entry:
+    return step(identifier, type_, spec, timeout="30s")
+
+
+def rolled_back(yard: Yard, execution: str) -> Entry:
+    """The rollback of an execution, with its proof."""
+    rollback = yard.unship.execution(yard.unship.rolled_back(execution))
+    assert rollback["status"] == "SUCCEEDED", rollback
+    return rollback
+
+
+def test_a_canary_that_was_rolled_out_is_undone(yard: Yard) -> None:
+    canary = {"instanceSelection": {"type": "Percentage", "spec": {"percentage": 50}}}
+    delete = k8s("delete", "K8sCanaryDelete")
+    yard.apply(
+        yard.stage(
+            "prod",
+            steps=[k8s("canary", "K8sCanaryDeploy", canary), delete, rollout()],
+            undo_=[delete, undo()],
+        )
+    )
+    yard.deploy(OLD)
+    execution = yard.deploy(NEW)
+    assert set(steps_of(yard.unship, execution).values()) == {"SUCCEEDED"}
+    assert yard.tags() == [NEW] * 2
+    rollback = rolled_back(yard, execution)
+    assert steps_of(yard.unship, rollback["id"]) == {"delete": "SKIPPED", "undo": "SUCCEEDED"}
+    assert yard.tags() == [OLD] * 2
+
+
+def test_a_swap_is_undone_by_a_swap(yard: Yard) -> None:
+    swap = k8s("swap", "K8sBGSwapServices")
+    blue_green = Yard(yard.name, yard.unship, yard.world, manifest=MANIFEST + SERVICE)
+    blue_green.apply(blue_green.stage("prod", steps=[k8s("deploy", "K8sBlueGreenDeploy"), swap], undo_=[swap]))
+    blue_green.deploy(OLD)
+    execution = blue_green.deploy(NEW)
+    assert sorted(blue_green.tags()) == [OLD] * 2 + [NEW] * 2
+    assert color(yard) == "green"
+    rolled_back(yard, execution)
+    assert (blue_green.tags(), color(yard)) == ([OLD] * 2, "blue")
+
+
+def color(yard: Yard) -> str:
+    """The colour that the primary Service leads to."""
+    service = yard.world.store.get("Service", yard.namespace(), "web")
+    assert service is not None
+    return service["spec"]["selector"]["harness.io/color"]
