@@ -7,6 +7,10 @@ from pathlib import Path
 
 from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.platform import Platform
+from tests.providers.tas.platform import TasPlatform
 
-PLATFORMS: dict[str, Callable[[Path], Platform]] = {"kubernetes-rolling": KubernetesPlatform}
+PLATFORMS: dict[str, Callable[[Path], Platform]] = {
+    "kubernetes-rolling": KubernetesPlatform,
+    "tas-rolling": TasPlatform,
+}
 """By platform and strategy. Each call makes a world of its own."""
