@@ -11,6 +11,7 @@ import asyncio
 from providers.images import Image
 from providers.tas.live import Family, Site, state_of
 from providers.tas.manifest import read_manifest
+from providers.tas.marks import BESIDE
 from providers.tas.values import AppState, TasSnapshot
 from providers.values import Artifact, InstanceGroup, Release
 
@@ -28,8 +29,9 @@ async def snapshot_of(site: Site, family: Family) -> TasSnapshot:
         base = record.base.active
         ours = {record.droplet, base.droplet if base is not None else None, None}
         now = next((one.droplet for one in states if active and one.guid == active.app.guid), None)
+        beside = record.kind in BESIDE and active is family.holder
         # Somebody who deployed another droplet since then has decided what is there.
-        if now in ours:
+        if now in ours or beside:
             return record.base
     kept = tuple(one for one in states if one.running or one.name == family.name)
     return TasSnapshot(

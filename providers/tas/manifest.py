@@ -123,6 +123,18 @@ class AppManifest(ProcessSpec):
     def web(self) -> ProcessSpec:
         return self.all_processes[0]
 
+    def sized(self, instances: int) -> AppManifest:
+        """The same with so many web instances."""
+        rest = tuple(process for process in self.processes if process.type != "web")
+        web = self.web
+        return self.model_copy(
+            update={
+                **{name: getattr(web, name) for name in ProcessSpec.model_fields},
+                "instances": instances,
+                "processes": rest,
+            }
+        )
+
 
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

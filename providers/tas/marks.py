@@ -35,6 +35,10 @@ class Kind(StrEnum):
     ROLL_BACK = "rollback"
 
 
+BESIDE = frozenset({Kind.BASIC, Kind.CANARY, Kind.BLUE_GREEN})
+"""Releases that make an app of their own beside the old one."""
+
+
 class Record(Value):
     """What a release does to a service's apps, kept with the app that it deploys.
 

@@ -9,14 +9,26 @@ from pydantic import BaseModel
 from providers.connectors import Connectors, ConnectorsError
 from providers.errors import ProviderRefused
 from providers.interface import Attempt, StepType, Verb
-from providers.tas import capture, deploying, instances, preflight, rollback
+from providers.tas import capture, deploying, instances, preflight, resizing, rollback, setting_up
 from providers.tas.access import Access, read_access
 from providers.tas.changing import SAFEGUARDS
 from providers.tas.client import Connection
 from providers.tas.foundation import Foundation
 from providers.tas.live import Site
 from providers.tas.manifest import MANIFEST_TYPE, VARIABLES_TYPE
-from providers.tas.specs import RollbackSpec, RollingDeploySpec
+from providers.tas.marks import Kind
+from providers.tas.specs import (
+    AppRollbackSpec,
+    BasicSetupSpec,
+    BlueGreenSetupSpec,
+    CanarySetupSpec,
+    ResizeSpec,
+    RollbackSpec,
+    RollingDeploySpec,
+    RollingRollbackSpec,
+    SwapRollbackSpec,
+    SwapSpec,
+)
 from providers.tas.values import AppInstanceDetails, TasSnapshot, TasTarget
 from providers.values import (
     Change,
@@ -30,7 +42,14 @@ from providers.values import (
 
 _STEPS = (
     StepType("TasRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
-    StepType("TasRollingRollback", Verb.ROLL_BACK, RollbackSpec),
+    StepType("TasRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
+    StepType("BasicAppSetup", Verb.DEPLOY, BasicSetupSpec),
+    StepType("CanaryAppSetup", Verb.DEPLOY, CanarySetupSpec),
+    StepType("BGAppSetup", Verb.DEPLOY, BlueGreenSetupSpec),
+    StepType("AppResize", Verb.DEPLOY, ResizeSpec),
+    StepType("SwapRoutes", Verb.DEPLOY, SwapSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AppRollback", Verb.ROLL_BACK, AppRollbackSpec),
+    StepType("SwapRollback", Verb.ROLL_BACK, SwapRollbackSpec),
 )
 
 
@@ -60,13 +79,23 @@ class TasProvider:
         match step:
             case RollingDeploySpec():
                 return await deploying.roll_out(site, release, step, attempt)
+            case BasicSetupSpec():
+                return await setting_up.set_up(site, release, step, Kind.BASIC, attempt)
+            case CanarySetupSpec():
+                return await setting_up.set_up(site, release, step, Kind.CANARY, attempt)
+            case BlueGreenSetupSpec():
+                return await setting_up.set_up(site, release, step, Kind.BLUE_GREEN, attempt)
+            case ResizeSpec():
+                return await resizing.resize(site, release, step, attempt)
+            case SwapSpec():
+                return await resizing.swap(site, release, step, attempt)
             case _:
                 raise ProviderRefused(f"TAS has no forward step with a {type(step).__name__}.")
 
     async def roll_back(
         self, target: TasTarget, snapshot: TasSnapshot, step: BaseModel, attempt: Attempt
     ) -> Outcome:
-        if not isinstance(step, RollbackSpec):
+        if not isinstance(step, RollbackSpec | SwapRollbackSpec | SwapSpec):
             raise ProviderRefused(f"TAS has no rollback step with a {type(step).__name__}.")
         return await rollback.roll_back(self._site(target), snapshot, attempt)
 

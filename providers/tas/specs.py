@@ -16,7 +16,15 @@ class RollingDeploySpec(Document):
 
 
 class RollbackSpec(Document):
-    """TasRollingRollback and AppRollback: nothing to choose, the snapshot says it all."""
+    """Nothing to choose: the snapshot says it all."""
+
+
+class RollingRollbackSpec(RollbackSpec):
+    """TasRollingRollback."""
+
+
+class AppRollbackSpec(RollbackSpec):
+    """AppRollback: the way back of basic and canary."""
 
 
 InstanceCountType = Literal["FromManifest", "MatchRunningInstances"]

@@ -7,10 +7,13 @@ from pathlib import Path
 
 from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.platform import Platform
-from tests.providers.tas.platform import TasPlatform
+from tests.providers.tas.platform import TasBasicPlatform, TasBlueGreenPlatform, TasCanaryPlatform, TasPlatform
 
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {
     "kubernetes-rolling": KubernetesPlatform,
     "tas-rolling": TasPlatform,
+    "tas-blue-green": TasBlueGreenPlatform,
+    "tas-canary": TasCanaryPlatform,
+    "tas-basic": TasBasicPlatform,
 }
 """By platform and strategy. Each call makes a world of its own."""

@@ -105,3 +105,42 @@ class TasPlatform(Platform):
 
     def close(self) -> None:
         self.world.close()
+
+
+class TasBlueGreenPlatform(TasPlatform):
+    """The mailer in two colours, whose routes are swapped."""
+
+    def strategy(self) -> None:
+        self.deploy_steps = (
+            self.spec("BGAppSetup", tempRoutes=["mailer-temp.apps.example.com"]),
+            self.spec("SwapRoutes", downSizeOldApplication=True),
+        )
+        self.rollback_steps = (self.spec("SwapRollback"),)
+
+
+class TasCanaryPlatform(TasPlatform):
+    """The mailer, of which a new version takes over instance by instance."""
+
+    def strategy(self) -> None:
+        self.deploy_steps = (
+            self.spec("CanaryAppSetup"),
+            self.spec("AppResize", newAppInstances=_percent(50), oldAppInstances=_percent(50)),
+            self.spec("AppResize", newAppInstances=_percent(100), oldAppInstances=_percent(0)),
+        )
+        self.rollback_steps = (self.spec("AppRollback"),)
+
+
+class TasBasicPlatform(TasPlatform):
+    """The mailer, of which a new version takes over at once."""
+
+    def strategy(self) -> None:
+        self.deploy_steps = (
+            self.spec("BasicAppSetup"),
+            self.spec("AppResize", newAppInstances=_percent(100)),
+            self.spec("SwapRoutes", downSizeOldApplication=True),
+        )
+        self.rollback_steps = (self.spec("AppRollback"),)
+
+
+def _percent(value: int) -> dict[str, object]:
+    return {"type": "Percentage", "spec": {"value": value}}
