@@ -26,6 +26,8 @@ class AppDifference:
         live = self.live
         if live is None or self.rolling:
             return True
+        if not self.saved.started:
+            return live.droplet != self.saved.droplet
         if live.content == self.saved.content:
             return False
         # Where revisions were switched on or off since, the content is described in another way.

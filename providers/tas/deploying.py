@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import JsonValue
 
-from providers.errors import ProviderNotFound
+from providers.errors import ProviderNotFound, ProviderRefused
 from providers.interface import Attempt
 from providers.tas.building import build_droplet
 from providers.tas.capture import snapshot_of
@@ -22,6 +22,16 @@ from providers.values import Effect, Outcome, Release
 
 async def roll_out(site: Site, release: Release, spec: RollingDeploySpec, attempt: Attempt) -> Outcome:
     """Roll the app over to the release; one that is not there is created and started."""
+    try:
+        return await _roll_out(site, release, spec, attempt)
+    except (ProviderNotFound, ProviderRefused):
+        # An app that is being deleted looks like any other until it is gone; then there is room for a new one.
+        if (await site.family(read_manifest(release).app.name)).active is not None:
+            raise
+    return await _roll_out(site, release, spec, attempt)
+
+
+async def _roll_out(site: Site, release: Release, spec: RollingDeploySpec, attempt: Attempt) -> Outcome:
     wanted = read_manifest(release)
     name = wanted.app.name
     changes = Changes(site.foundation, attempt.token, attempt.before_effect)

@@ -131,8 +131,11 @@ class Site:
 
 
 async def version_of(foundation: Foundation, live: LiveApp, process: Process | None) -> Version:
-    """What a process runs: its revision says it, or else the app."""
-    guid = process.revision if process is not None else None
+    """What a process runs, or would run: its revision says it, or else the app.
+
+    A stopped app starts with its own droplet and variables, whatever it ran before.
+    """
+    guid = process.revision if process is not None and live.app.started else None
     revision = await foundation.revision(guid) if guid is not None else None
     if revision is None:
         return await _unversioned(foundation, live, process)

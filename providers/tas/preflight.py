@@ -42,6 +42,7 @@ async def differences(site: Site, family: Family, snapshot: TasSnapshot) -> Diff
         live.app.guid for live in family.members if live.app.guid not in known and live.is_ours(snapshot.name)
     }
     kept = known | {route.guid for one in snapshot.apps for route in one.routes}
+    left = strange | {one.guid for one in snapshot.apps}
     active = family.active
     return Differences(
         snapshot=snapshot,
@@ -50,7 +51,7 @@ async def differences(site: Site, family: Family, snapshot: TasSnapshot) -> Diff
         loose=tuple(
             route
             for route in family.own_routes
-            if route.guid not in kept and all(to.app_guid in strange for to in route.destinations)
+            if route.guid not in kept and all(to.app_guid in left for to in route.destinations)
         ),
         active=states.get(active.app.guid) if active is not None else None,
     )

@@ -70,7 +70,8 @@ async def _take_off(changes: Changes, family: Family, found: Differences) -> Non
     """Routes that lead to apps which they did not lead to before."""
     for one in found.apps:
         live = family.of(one.saved.guid)
-        extra = {(route.guid, route.process) for route in one.extra_routes}
+        loose = {route.guid for route in found.loose}
+        extra = {(route.guid, route.process) for route in one.extra_routes if route.guid not in loose}
         for route in live.routes if live is not None else ():
             for to in route.destinations:
                 if to.app_guid == one.saved.guid and (route.guid, to.process_type) in extra:
@@ -97,16 +98,14 @@ async def _remove(changes: Changes, attempt: Attempt, found: Differences) -> Non
 
 
 async def _rename(changes: Changes, family: Family, present: list[AppDifference]) -> None:
-    """Names back; where two apps change theirs, the first one steps aside."""
-    moves = [
-        (one.saved, one.live.name) for one in present if one.live is not None and one.live.name != one.saved.name
-    ]
-    held = {name for _, name in moves}
-    for saved, _ in moves:
-        if saved.name in held and len(moves) > 1:
-            await changes.rename(saved.guid, upcoming(family.name))
-    for saved, _ in moves:
-        await changes.rename(saved.guid, saved.name)
+    """Names back, each as soon as its name is free; in a circle, one app steps aside."""
+    held = {one.saved.guid: one.live.name for one in present if one.live is not None}
+    moves = {one.saved.guid: one.saved.name for one in present if held[one.saved.guid] != one.saved.name}
+    while moves:
+        free = next((guid for guid, name in moves.items() if name not in held.values()), None)
+        guid = free or next(iter(moves))
+        held[guid] = moves.pop(guid) if free is not None else upcoming(family.name)
+        await changes.rename(guid, held[guid])
 
 
 async def _until_up(site: Site, snapshot: TasSnapshot, attempt: Attempt) -> None:

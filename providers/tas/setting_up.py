@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from providers.errors import ProviderNotFound
+from providers.errors import ProviderConflict, ProviderNotFound
 from providers.interface import Attempt
 from providers.tas import names
 from providers.tas.building import build_droplet
@@ -100,6 +100,11 @@ async def _make_room(changes: Changes, attempt: Attempt, setup: _Setup, keep: in
     displaced = family.named(names.inactive(name))
     if displaced is None or displaced in (setup.mine, setup.old):
         return
+    if displaced.app.started and displaced.routes and setup.old is not None and not setup.old.app.started:
+        raise ProviderConflict(
+            f"{displaced.app.name} serves requests while {name} is stopped, so neither can make room: roll the "
+            "earlier deployment back, or rename one of them."
+        )
     running = {app.guid for app in setup.record.base.apps if app.running}
     kept = [one for one in family.members if one.app.name in names.older(name)]
     surplus = [
