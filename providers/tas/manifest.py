@@ -139,7 +139,13 @@ class AppManifest(ProcessSpec):
 class _File(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     version: Literal[1] = 1
-    applications: tuple[AppManifest, ...] = Field(min_length=1, max_length=1)
+    applications: tuple[AppManifest, ...]
+
+    @model_validator(mode="after")
+    def _one(self) -> _File:
+        if len(self.applications) != 1:
+            raise ValueError("a service deploys one app, so the list holds one")
+        return self
 
 
 class Wanted(BaseModel):

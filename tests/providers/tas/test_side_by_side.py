@@ -224,11 +224,7 @@ def test_a_name_that_somebody_has_taken_closes_the_way(colours: TasBlueGreenPlat
         new = the_app(world)
         cf(world, "PATCH", f"/v3/apps/{new.guid}", {"name": "set-aside"}).raise_for_status()
         relationships = {"space": {"data": {"guid": new.space}}}
-        made: dict[str, object] = {
-            "name": "mailer",
-            "lifecycle": {"type": "docker"},
-            "relationships": relationships,
-        }
+        made: dict[str, object] = {"name": "mailer", "relationships": relationships}
         cf(world, "POST", "/v3/apps", made).raise_for_status()
         before = colours.state()
         found = await colours.provider.preflight(colours.target, colours.release(NEW), snapshot)
