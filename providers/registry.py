@@ -8,11 +8,12 @@ from typing import Any
 from providers.connectors import Connectors
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
+from providers.tas import TasProvider
 from providers.values import DeploymentType
 
 AnyProvider = Provider[Any, Any]
 
-_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (KubernetesProvider,)
+_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (KubernetesProvider, TasProvider)
 
 
 class Registry:

@@ -3,37 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from providers.images import Image
 from providers.kubernetes.tree import Tree, at, text, trees
 from providers.values import Artifact
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-@dataclass(frozen=True)
-class Image:
-    """`path:tag@digest`, as written."""
-
-    path: str
-    tag: str | None
-    digest: str | None
-
-    @classmethod
-    def parse(cls, reference: str) -> Image:
-        rest, _, digest = reference.partition("@")
-        path, colon, tag = rest.rpartition(":")
-        if not colon or "/" in tag:
-            return cls(rest, None, digest or None)
-        return cls(path, tag, digest or None)
-
-    @property
-    def repository(self) -> str:
-        """The path in full: `nginx` and `docker.io/library/nginx` are the same repository."""
-        first, slash, _ = self.path.partition("/")
-        if slash and ("." in first or ":" in first or first == "localhost"):
-            return self.path
-        return f"docker.io/{self.path}" if slash else f"docker.io/library/{self.path}"
 
 
 def main_container(containers: list[Tree], artifact: Artifact | None) -> Tree:

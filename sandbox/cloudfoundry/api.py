@@ -44,7 +44,7 @@ class Api:
     def routes(self) -> list[BaseRoute]:
         """In the order in which they match."""
         by_path: dict[str, dict[str, Handler]] = {}
-        for method, path, handler in (*self._app_table(), *self._table()):
+        for method, path, handler in (*self._app_table(), *self._table(), *self._place_table()):
             by_path.setdefault(path, {})[method] = handler
         return [
             Route("/", self._root),
@@ -86,12 +86,8 @@ class Api:
         ]
 
     def _table(self) -> Table:
-        staging, deployments, routing = self._staging, self._deployments, self._routing
+        staging, deployments = self._staging, self._deployments
         return [
-            ("GET", "/v3/organizations", self._places.organizations),
-            ("GET", "/v3/spaces", self._places.spaces),
-            ("GET", "/v3/domains", routing.list_domains),
-            ("GET", "/v3/jobs/{guid}", self._places.job),
             ("GET", "/v3/packages", staging.list_packages),
             ("POST", "/v3/packages", staging.create_package),
             ("GET", "/v3/packages/{guid}", staging.get_package),
@@ -115,6 +111,18 @@ class Api:
             ("PATCH", "/v3/processes/{guid}", self._processes.update),
             ("GET", "/v3/processes/{guid}/stats", self._processes.stats),
             ("POST", "/v3/processes/{guid}/actions/scale", self._processes.scale),
+        ]
+
+    def _place_table(self) -> Table:
+        routing = self._routing
+        return [
+            ("GET", "/v3/organizations", self._places.organizations),
+            ("GET", "/v3/organizations/{guid}", self._places.organization),
+            ("GET", "/v3/spaces", self._places.spaces),
+            ("GET", "/v3/spaces/{guid}", self._places.space),
+            ("GET", "/v3/domains", routing.list_domains),
+            ("GET", "/v3/domains/{guid}", self._places.domain),
+            ("GET", "/v3/jobs/{guid}", self._places.job),
             ("GET", "/v3/routes", routing.list),
             ("POST", "/v3/routes", routing.create),
             ("GET", "/v3/routes/{guid}", routing.get),

@@ -41,6 +41,24 @@ class Places:
             answer["included"] = {"organizations": shown}
         return Reply(answer)
 
+    def organization(self, call: Call) -> Reply:
+        found = self._foundation.organizations.get(call.names["guid"])
+        if found is None:
+            raise not_found("Organization")
+        return Reply(self._presenter.organization(found))
+
+    def space(self, call: Call) -> Reply:
+        found = self._foundation.spaces.get(call.names["guid"])
+        if found is None:
+            raise not_found("Space")
+        return Reply(self._presenter.space(found))
+
+    def domain(self, call: Call) -> Reply:
+        found = self._foundation.domains.get(call.names["guid"])
+        if found is None:
+            raise not_found("Domain")
+        return Reply(self._presenter.domain(found))
+
     def job(self, call: Call) -> Reply:
         found = self._foundation.jobs.get(call.names["guid"])
         if found is None:

@@ -133,6 +133,13 @@ class CloudFoundryWorld(World):
         """The Cloud Controller's error body."""
         return "application/json; charset=utf-8", encode(injected(status).body())
 
+    def injected(self, operation: Operation, status: int, retry_after: int | None) -> tuple[int, str, bytes]:
+        """The UAA has errors of its own form."""
+        if TOKEN_PATH in operation.name:
+            body = {"error": "unauthorized", "error_description": "Bad credentials"}
+            return status, "application/json", encode(body)
+        return super().injected(operation, status, retry_after)
+
     async def _tick(self, _: int) -> None:
         self._runtime.tick()
         self._rollouts.tick()

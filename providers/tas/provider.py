@@ -1,0 +1,139 @@
+"""The TAS provider: what it declares, and which module carries which verb."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from providers.connectors import Connectors, ConnectorsError
+from providers.errors import ProviderRefused
+from providers.interface import Attempt, StepType, Verb
+from providers.tas import capture, deploying, instances, preflight, resizing, rollback, setting_up
+from providers.tas.access import Access, read_access
+from providers.tas.changing import SAFEGUARDS
+from providers.tas.client import Connection
+from providers.tas.foundation import Foundation
+from providers.tas.live import Site
+from providers.tas.manifest import MANIFEST_TYPE, VARIABLES_TYPE
+from providers.tas.marks import Kind
+from providers.tas.specs import (
+    AppRollbackSpec,
+    BasicSetupSpec,
+    BlueGreenSetupSpec,
+    CanarySetupSpec,
+    ResizeSpec,
+    RollbackSpec,
+    RollingDeploySpec,
+    RollingRollbackSpec,
+    SwapRollbackSpec,
+    SwapSpec,
+)
+from providers.tas.values import AppInstanceDetails, TasSnapshot, TasTarget
+from providers.values import (
+    Change,
+    DeploymentType,
+    InstanceDetails,
+    LiveInstance,
+    Obstacle,
+    Outcome,
+    Release,
+)
+
+_STEPS = (
+    StepType("TasRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
+    StepType("TasRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
+    StepType("BasicAppSetup", Verb.DEPLOY, BasicSetupSpec),
+    StepType("CanaryAppSetup", Verb.DEPLOY, CanarySetupSpec),
+    StepType("BGAppSetup", Verb.DEPLOY, BlueGreenSetupSpec),
+    StepType("AppResize", Verb.DEPLOY, ResizeSpec),
+    StepType("SwapRoutes", Verb.DEPLOY, SwapSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AppRollback", Verb.ROLL_BACK, AppRollbackSpec),
+    StepType("SwapRollback", Verb.ROLL_BACK, SwapRollbackSpec),
+)
+
+
+class TasProvider:
+    """Apps in one space of a foundation that speaks the Cloud Foundry API v3."""
+
+    deployment_type: DeploymentType = DeploymentType.TAS
+    yaml_type: str = "TAS"
+    infrastructure_type: str = "TAS"
+    connector_type: str = "Tas"
+    target_model: type[TasTarget] = TasTarget
+    snapshot_model: type[TasSnapshot] = TasSnapshot
+    details_model: type[InstanceDetails] = AppInstanceDetails
+    manifest_types: frozenset[str] = frozenset({MANIFEST_TYPE, VARIABLES_TYPE})
+    step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
+    safeguards: Mapping[str, str] = SAFEGUARDS
+
+    def __init__(self, connectors: Connectors) -> None:
+        self._connectors = connectors
+        self._foundations: dict[str, Foundation] = {}
+
+    async def capture(self, target: TasTarget, release: Release) -> TasSnapshot:
+        return await capture.capture(self._site(target), release)
+
+    async def deploy(self, target: TasTarget, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
+        site = self._site(target)
+        match step:
+            case RollingDeploySpec():
+                return await deploying.roll_out(site, release, step, attempt)
+            case BasicSetupSpec():
+                return await setting_up.set_up(site, release, step, Kind.BASIC, attempt)
+            case CanarySetupSpec():
+                return await setting_up.set_up(site, release, step, Kind.CANARY, attempt)
+            case BlueGreenSetupSpec():
+                return await setting_up.set_up(site, release, step, Kind.BLUE_GREEN, attempt)
+            case ResizeSpec():
+                return await resizing.resize(site, release, step, attempt)
+            case SwapSpec():
+                return await resizing.swap(site, release, step, attempt)
+            case _:
+                raise ProviderRefused(f"TAS has no forward step with a {type(step).__name__}.")
+
+    async def roll_back(
+        self, target: TasTarget, snapshot: TasSnapshot, step: BaseModel, attempt: Attempt
+    ) -> Outcome:
+        if not isinstance(step, RollbackSpec | SwapRollbackSpec | SwapSpec):
+            raise ProviderRefused(f"TAS has no rollback step with a {type(step).__name__}.")
+        return await rollback.roll_back(self._site(target), snapshot, attempt)
+
+    async def instances(self, target: TasTarget, release: Release) -> tuple[LiveInstance, ...]:
+        return await instances.instances(self._site(target), release)
+
+    async def preview(
+        self,
+        target: TasTarget,
+        release: Release,  # noqa: ARG002 - the snapshot names the apps
+        snapshot: TasSnapshot,
+    ) -> tuple[Change, ...]:
+        return await preflight.preview(self._site(target), snapshot)
+
+    async def preflight(
+        self,
+        target: TasTarget,
+        release: Release,  # noqa: ARG002 - as in preview
+        snapshot: TasSnapshot,
+    ) -> tuple[Obstacle, ...]:
+        return await preflight.preflight(self._site(target), snapshot)
+
+    async def close(self) -> None:
+        foundations = list(self._foundations.values())
+        self._foundations.clear()
+        for foundation in foundations:
+            await foundation.connection.close()
+
+    def _site(self, target: TasTarget) -> Site:
+        reference = target.connector_ref
+        foundation = self._foundations.get(reference)
+        if foundation is None:
+            foundation = Foundation(Connection(lambda: self._access(reference)))
+            self._foundations[reference] = foundation
+        return Site(foundation, target)
+
+    def _access(self, identifier: str) -> Access:
+        try:
+            return read_access(self._connectors.get(identifier, self.connector_type))
+        except ConnectorsError as error:
+            raise ProviderRefused(str(error)) from error
