@@ -123,6 +123,7 @@ class Groups:
             raise AwsError("ValidationError", message)
         settings = {key: value for key, value in group.settings.items() if not template or key not in TEMPLATES}
         settings = {**settings, **self._launching.checked(changes)}
+        settings = {key: value for key, value in settings.items() if UNSET.get(key) != value}
         if "VPCZoneIdentifier" in changes:
             settings["AvailabilityZones"] = self._zones(changes["VPCZoneIdentifier"])
         if "DesiredCapacity" not in changes:
@@ -170,6 +171,14 @@ class Groups:
         return {"Activities": shown, "NextToken": pages.next_token}
 
 
+UNSET: Object = {
+    "PlacementGroup": "",
+    "MaxInstanceLifetime": 0,
+    "DefaultInstanceWarmup": -1,
+    "InstanceMaintenancePolicy": {"MinHealthyPercentage": -1, "MaxHealthyPercentage": -1},
+    "Context": "",
+}
+"""What takes a setting away."""
 TEMPLATES = frozenset({"LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName"})
 
 
