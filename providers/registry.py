@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from providers.connectors import Connectors
+from providers.ecs import EcsProvider
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
 from providers.values import DeploymentType
 
 AnyProvider = Provider[Any, Any]
 
-_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (KubernetesProvider,)
+_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (
+    KubernetesProvider,
+    EcsProvider,
+)
 
 
 class Registry:
