@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from providers.asg import AsgProvider
 from providers.connectors import Connectors
-from providers.ecs import EcsProvider
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
 from providers.values import DeploymentType
@@ -15,7 +15,7 @@ AnyProvider = Provider[Any, Any]
 
 _PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (
     KubernetesProvider,
-    EcsProvider,
+    AsgProvider,
 )
 
 

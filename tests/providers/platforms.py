@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.providers.ecs.platform import EcsPlatform
+from tests.providers.asg.platform import AsgPlatform
 from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.platform import Platform
 
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {
     "kubernetes-rolling": KubernetesPlatform,
-    "ecs-rolling": EcsPlatform,
+    "asg-rolling": AsgPlatform,
 }
 """By platform and strategy. Each call makes a world of its own."""
