@@ -7,6 +7,7 @@ from typing import Any
 
 from providers.asg import AsgProvider
 from providers.connectors import Connectors
+from providers.ecs import EcsProvider
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
 from providers.values import DeploymentType
@@ -16,6 +17,7 @@ AnyProvider = Provider[Any, Any]
 _PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (
     KubernetesProvider,
     AsgProvider,
+    EcsProvider,
 )
 
 

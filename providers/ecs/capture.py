@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
-from providers.ecs.live import Site, names_of, state_of
+from providers.aws import routes
+from providers.aws.routes import Route
+from providers.ecs.colours import Colour, known_traffic
+from providers.ecs.live import COLOURS, Site, names_of, never_ran, state_of
 from providers.ecs.manifests import check_types, service_name
 from providers.ecs.tasks import group_of, instance, tasks_of
 from providers.ecs.values import EcsSnapshot
-from providers.tree import text
+from providers.tree import Tree, text
 from providers.values import Artifact, InstanceGroup, LiveInstance, Release
 
 
@@ -19,7 +23,9 @@ async def capture(site: Site, release: Release) -> EcsSnapshot:
     names = names_of(base)
     services, scaling = await asyncio.gather(site.cluster.services(names), site.scaling.read(names))
     active = {
-        name: services[name] for name in names if name in services and text(services[name], "status") == "ACTIVE"
+        name: services[name]
+        for name in names
+        if name in services and text(services[name], "status") == "ACTIVE" and not never_ran(services[name])
     }
     states = await asyncio.gather(*(state_of(site, service) for service in active.values()))
     tasks, definitions = await asyncio.gather(
@@ -31,6 +37,7 @@ async def capture(site: Site, release: Release) -> EcsSnapshot:
         for state, definition in zip(states, definitions, strict=True)
         if state.desired
     )
+    found = await _routes(site, base, active)
     return EcsSnapshot(
         existed=bool(states),
         artifact=_main_artifact(groups, release.artifact),
@@ -38,7 +45,22 @@ async def capture(site: Site, release: Release) -> EcsSnapshot:
         base=base,
         services=tuple(states),
         scaling=tuple(scaling[name] for name in names if name in scaling and name in active),
+        routes=found,
     )
+
+
+async def _routes(site: Site, base: str, active: Mapping[str, Tree]) -> tuple[Route, ...]:
+    """What leads to the colours, and what the last blue/green deployment noted of production and stage."""
+    found: dict[str, Route] = {}
+    for name in (base + suffix for suffix in COLOURS):
+        if name not in active:
+            continue
+        colour = Colour(active[name])
+        traffic = await known_traffic(site, colour)
+        noted = () if traffic is None else (traffic.prod, traffic.stage)
+        leading = await routes.into(site.cluster.region, colour.groups)
+        found |= {route.arn: route for route in (*noted, *leading)}
+    return tuple(route for _, route in sorted(found.items()))
 
 
 def _main_artifact(groups: tuple[InstanceGroup, ...], artifact: Artifact | None) -> Artifact | None:

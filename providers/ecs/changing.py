@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.ecs import tags
-from providers.ecs.live import Site, base_of, is_same_definition
+from providers.ecs.live import NOTHING, Site, base_of, is_same_definition, never_ran
 from providers.ecs.settings import primary, settings_of, short, uncovered
 from providers.ecs.standing import definition_of
 from providers.errors import ProviderConflict
@@ -42,7 +42,7 @@ async def update(site: Site, live: Tree, request: Tree, attempt: Attempt) -> Tre
         {
             tags.ATTEMPT: tags.digest_of(attempt.token),
             tags.DEPLOYS: short(definition) if definition else definition_of(live),
-            tags.BEFORE: base.definition,
+            tags.BEFORE: NOTHING if never_ran(live) else base.definition,
             tags.BEFORE_COUNT: str(base.desired),
         },
         attempt,

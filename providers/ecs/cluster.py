@@ -82,16 +82,6 @@ class EcsCluster:
         )
         return tree(answer, "taskDefinition") or answer
 
-    async def deregister(self, definition: str, effect: Effect) -> None:
-        await self.region.call(
-            "ecs",
-            "DeregisterTaskDefinition",
-            {"taskDefinition": definition},
-            f"deregister task definition {short(definition)}",
-            effect=effect,
-            repeatable=True,
-        )
-
     async def create_service(self, request: Tree, effect: Effect) -> Tree:
         """The new service; the request's client token makes a repetition harmless."""
         answer = await self.region.call(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from providers.ecs import tags
 from providers.ecs.cluster import EcsCluster
-from providers.ecs.comparing import same
-from providers.errors import ProviderRefused
+from providers.ecs.comparing import images, same
+from providers.ecs.settings import short
+from providers.errors import ProviderError, ProviderRefused
 from providers.interface import Attempt
 from providers.tree import Tree, text, trees
 
@@ -37,3 +38,13 @@ async def ensure(
         return found
     own_tags = [*trees(wanted, "tags"), *tags.write({tags.ATTEMPT: token})]
     return await cluster.register({**wanted, "tags": [*own_tags]}, attempt.before_effect, look)
+
+
+async def described(cluster: EcsCluster, definition: str) -> str:
+    """`family:revision (image, image)`."""
+    try:
+        found = await cluster.definition(definition)
+    except ProviderError:
+        found = None
+    shown = ", ".join(sorted(images(found or {}).values()))
+    return f"{short(definition)} ({shown})" if shown else short(definition)

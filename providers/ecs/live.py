@@ -16,6 +16,8 @@ from providers.interface import Attempt
 from providers.tree import Tree, number, text, trees
 
 CANARY = "Canary"
+NOTHING = "none"
+"""What was there before, where nothing was."""
 COLOURS = ("__1", "__2")
 
 
@@ -63,13 +65,26 @@ def base_of(service: Tree) -> Base:
     found = tags.read(service, "tags")
     unfinished = text(primary(service), "rolloutState") not in ("COMPLETED", None)
     before, count = found.get(tags.BEFORE), found.get(tags.BEFORE_COUNT, "")
-    if unfinished and found.get(tags.DEPLOYS) == live.definition and before and count.isdigit():
+    if (
+        unfinished
+        and found.get(tags.DEPLOYS) == live.definition
+        and before not in (None, NOTHING)
+        and count.isdigit()
+    ):
         return Base(before, int(count))
     failed = text(primary(service), "rolloutState") == "FAILED" or number(primary(service), "failedTasks")
     good = [item for item in trees(service, "deployments") if text(item, "rolloutState") == "COMPLETED"]
     if unfinished and failed and good:
         return Base(definition_of(good[0]), live.desired)
     return live
+
+
+def never_ran(service: Tree) -> bool:
+    """Whether it is what a deployment of ours left that failed, and that had nothing to go back to."""
+    found = tags.read(service, "tags")
+    states = [text(item, "rolloutState") for item in trees(service, "deployments")]
+    ours = found.get(tags.DEPLOYS) == definition_of(service) and found.get(tags.BEFORE, NOTHING) == NOTHING
+    return ours and not any(state in ("COMPLETED", None) for state in states)
 
 
 async def state_of(site: Site, service: Tree) -> ServiceState:

@@ -9,12 +9,15 @@ from pydantic import BaseModel
 from providers.aws.client import Accounts
 from providers.aws.connecting import CONNECTOR_TYPE
 from providers.connectors import Connectors
-from providers.ecs import capture, deploying, preflight, rollback
+from providers.ecs import bluegreen, capture, deploying, preflight, previewing, rollback, swapping, switching_back
 from providers.ecs.cluster import EcsCluster
 from providers.ecs.live import Site
 from providers.ecs.manifests import MANIFEST_TYPES
 from providers.ecs.scaling import Scaling
 from providers.ecs.values import (
+    BlueGreenCreateSpec,
+    BlueGreenRollbackSpec,
+    BlueGreenSwapSpec,
     EcsSnapshot,
     EcsTarget,
     RollingDeploySpec,
@@ -36,17 +39,21 @@ from providers.values import (
 _STEPS = (
     StepType("EcsRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
     StepType("EcsRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
+    StepType("EcsBlueGreenCreateService", Verb.DEPLOY, BlueGreenCreateSpec),
+    StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, BlueGreenSwapSpec),
+    StepType("EcsBlueGreenRollback", Verb.ROLL_BACK, BlueGreenRollbackSpec),
 )
 
 _SAFEGUARDS = {
     "ecs:RegisterTaskDefinition": "the revision carries the attempt's token as a tag: before it is registered, "
     "also after a lost answer, the newest revisions are looked through for it",
-    "ecs:DeregisterTaskDefinition": "a revision is deregistered once: a repetition changes nothing",
     "ecs:CreateService": "the client token is made of the attempt's token",
     "ecs:UpdateService": "only sent if the service differs from what is wanted, and if its newest deployment is "
     "the one that the decision was made on; after a lost answer the service is looked at first",
     "ecs:DeleteService": "a service is deleted once: a repetition is answered that it is not active",
     "ecs:TagResource": "sets values decided before: a repetition changes nothing",
+    "elasticloadbalancing:ModifyRule": "sets actions decided before: a repetition changes nothing",
+    "elasticloadbalancing:ModifyListener": "sets actions decided before: a repetition changes nothing",
     "application-autoscaling:RegisterScalableTarget": "sets values decided before: a repetition changes nothing",
     "application-autoscaling:DeregisterScalableTarget": "a target is removed once: a repetition is answered that "
     "there is none",
@@ -82,6 +89,10 @@ class EcsProvider:
         match step:
             case RollingDeploySpec():
                 return await deploying.roll_out(site, release, step, attempt)
+            case BlueGreenCreateSpec():
+                return await bluegreen.create_green(site, release, step, attempt)
+            case BlueGreenSwapSpec():
+                return await swapping.swap(site, release, step, attempt)
             case _:
                 raise ProviderRefused(f"ECS has no forward step with a {type(step).__name__}.")
 
@@ -92,6 +103,8 @@ class EcsProvider:
         match step:
             case RollingRollbackSpec():
                 return await rollback.roll_back(site, snapshot, attempt)
+            case BlueGreenRollbackSpec():
+                return await switching_back.switch_back(site, snapshot, step, attempt)
             case _:
                 raise ProviderRefused(f"ECS has no rollback step with a {type(step).__name__}.")
 
@@ -104,7 +117,7 @@ class EcsProvider:
         release: Release,  # noqa: ARG002 - the snapshot says which services there are
         snapshot: EcsSnapshot,
     ) -> tuple[Change, ...]:
-        return await preflight.preview(self._site(target), snapshot)
+        return await previewing.preview(self._site(target), snapshot)
 
     async def preflight(
         self,
@@ -112,7 +125,7 @@ class EcsProvider:
         release: Release,  # noqa: ARG002 - as in preview
         snapshot: EcsSnapshot,
     ) -> tuple[Obstacle, ...]:
-        return await preflight.preflight(self._site(target), snapshot.services)
+        return await preflight.preflight(self._site(target), snapshot)
 
     async def close(self) -> None:
         await self._accounts.close()

@@ -28,13 +28,14 @@ class Restored:
 def request_for(live: Tree, state: ServiceState, *, autoscaled: bool) -> Tree:
     """What UpdateService must be told to bring the service back, its capacity never going below what it has.
 
-    Where an autoscaler decides, the count is only raised to what was saved.
+    Where an autoscaler decides, the count is only raised to what was saved; what was scaled to nothing serves
+    nobody and goes at once.
     """
     request = differing(settings_of(live), state.settings)
     if not is_same_definition(live, state.definition):
         request["taskDefinition"] = state.definition
     count = number(live, "desiredCount") or 0
-    if count < state.desired or (count != state.desired and not autoscaled and not request):
+    if count != state.desired and (count < state.desired or not state.desired or not (autoscaled or request)):
         request["desiredCount"] = state.desired
     return request
 
@@ -110,7 +111,10 @@ async def _create(site: Site, state: ServiceState, attempt: Attempt) -> Tree:
 
 
 async def remove(site: Site, name: str, attempt: Attempt) -> Restored:
-    """Take away a service that was not there before, with its scaling and what Unship registered for it."""
+    """Take away a service that was not there before, with its scaling.
+
+    Its task definition stays: nothing runs it, and another service may have come to use the same one.
+    """
     service = (await site.cluster.services([name])).get(name)
     status = text(service, "status")
     if name in await site.scaling.read([name]):
@@ -120,9 +124,4 @@ async def remove(site: Site, name: str, attempt: Attempt) -> Restored:
     if status == "ACTIVE":
         await site.cluster.delete_service(name, attempt.before_effect)
     await until_gone(site.cluster, name, attempt)
-    arn = text(service, "taskDefinition") or ""
-    definition = await site.cluster.definition(arn)
-    ours = tags.ATTEMPT in tags.read(definition, "tags")
-    if ours and text(definition, "status") == "ACTIVE":
-        await site.cluster.deregister(arn, attempt.before_effect)
     return Restored(None, changed=True)

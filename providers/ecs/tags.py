@@ -20,6 +20,17 @@ BEFORE = PREFIX + "before"
 BEFORE_COUNT = PREFIX + "before-count"
 """Of a service: what was really deployed before the last attempt, and how many tasks were wanted of it."""
 
+CREATED = PREFIX + "created"
+"""Of a colour: digest of the token of the attempt that deployed to it."""
+SWAP = PREFIX + "swap"
+"""Of a colour: digest of the token of the attempt that gives it the traffic."""
+PROD_ROUTE, STAGE_ROUTE = PREFIX + "prod-route", PREFIX + "stage-route"
+"""Of a colour: the rules (or listeners) of production and stage."""
+PROD_GROUP, STAGE_GROUP = PREFIX + "prod-group", PREFIX + "stage-group"
+"""Of a colour: where these led when it was deployed to."""
+COLOUR, BLUE, GREEN = "BG_VERSION", "BLUE", "GREEN"
+"""Of a colour: whether it has the production traffic (BLUE) or not."""
+
 
 def digest_of(token: str) -> str:
     """An attempt's token as a tag value, and as a client token (at most 36 characters)."""

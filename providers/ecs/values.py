@@ -1,6 +1,6 @@
 """What crosses the provider interface for ECS: the target, the snapshot, the details of a task, step specs.
 
-May import `providers.values` and pydantic only.
+May import `providers.values`, the routes of `providers.aws` and pydantic only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from providers.aws.routes import Route
 from providers.values import InstanceDetails, Snapshot, Value
 
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
@@ -50,11 +51,15 @@ class ScalingState(Value):
 
 
 class EcsSnapshot(Snapshot):
-    """The way back on ECS. `base` is the service's name in the manifests; the strategies add suffixes to it."""
+    """The way back on ECS. `base` is the service's name in the manifests; the strategies add suffixes to it.
+
+    `routes` are the listeners and rules that lead to the two colours.
+    """
 
     base: str
     services: tuple[ServiceState, ...] = ()
     scaling: tuple[ScalingState, ...] = ()
+    routes: tuple[Route, ...] = ()
 
     def service(self, name: str) -> ServiceState | None:
         return next((item for item in self.services if item.name == name), None)
@@ -97,3 +102,36 @@ class RollingDeploySpec(Document):
 
 class RollingRollbackSpec(Document):
     """EcsRollingRollback."""
+
+
+class CanaryDeploySpec(Document):
+    """EcsCanaryDeploy: one task of the new version, in a service of its own."""
+
+
+class CanaryDeleteSpec(Document):
+    """EcsCanaryDelete."""
+
+
+class BlueGreenCreateSpec(Document):
+    """EcsBlueGreenCreateService: which load balancer, and the listeners of production and stage.
+
+    Without a rule the listener's default actions are meant.
+    """
+
+    load_balancer: str = Field(min_length=1)
+    prod_listener: str = Field(min_length=1)
+    prod_listener_rule_arn: str | None = None
+    stage_listener: str = Field(min_length=1)
+    stage_listener_rule_arn: str | None = None
+
+
+class BlueGreenSwapSpec(Document):
+    """EcsBlueGreenSwapTargetGroups. With `do_not_downsize_old_service` both colours keep running."""
+
+    do_not_downsize_old_service: bool = False
+
+
+class BlueGreenRollbackSpec(Document):
+    """EcsBlueGreenRollback. With `do_not_downsize_old_service` the undone version goes on without traffic."""
+
+    do_not_downsize_old_service: bool = False

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.providers.asg.platform import AsgPlatform
+from tests.providers.ecs.bluegreen import BlueGreenPlatform
+from tests.providers.ecs.platform import EcsPlatform
 from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.platform import Platform
 
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {
     "kubernetes-rolling": KubernetesPlatform,
     "asg-rolling": AsgPlatform,
+    "ecs-rolling": EcsPlatform,
+    "ecs-blue-green": BlueGreenPlatform,
 }
 """By platform and strategy. Each call makes a world of its own."""

@@ -58,6 +58,7 @@ class EcsPlatform(Platform):
 
     # A task definition that says the same as the newest revision is used again.
     fewest_effects = 6
+    served = SERVED
 
     def __init__(self, directory: Path, *, tick: float = 0.005, scaled: bool = True) -> None:
         self._world = AwsWorld.start(tick=tick)
@@ -71,6 +72,10 @@ class EcsPlatform(Platform):
         assert provider is not None
         self.provider = provider
         self.target = provider.target_model(connectorRef="aws", region="eu-west-1", cluster=CLUSTER)
+        self.choose_steps()
+
+    def choose_steps(self) -> None:
+        """The strategy."""
         self.deploy_steps = (self.spec("EcsRollingDeploy"),)
         self.rollback_steps = (self.spec("EcsRollingRollback"),)
 
@@ -86,7 +91,7 @@ class EcsPlatform(Platform):
         return self._other
 
     def release(self, version: str) -> Release:
-        return self.of_manifests(TASK.format(version=version), SERVED, version)
+        return self.of_manifests(TASK.format(version=version), self.served, version)
 
     def of_manifests(self, task: str, service: str, version: str = "1") -> Release:
         """A release of other manifests."""
@@ -143,7 +148,6 @@ class EcsPlatform(Platform):
             target and {name: target[name] for name in ("MinCapacity", "MaxCapacity", "SuspendedState")},
             json.dumps(scaling.policies.get(key) or {}, default=str, sort_keys=True),
             sorted(self.running()),
-            [item.name for item in self.definitions() if item.is_active] if self.service() is None else None,
         )
 
     def service_state(self, name: str) -> object:
@@ -159,15 +163,18 @@ class EcsPlatform(Platform):
     def break_version(self, version: str) -> None:
         self._world.containers.images.bad(f":{version}$")
 
-    def change_by_hand(self) -> None:
+    def registered_by_hand(self) -> str:
+        """Somebody registers a revision with another image; its ARN."""
         task = self.client.describe_task_definition(taskDefinition="payments")["taskDefinition"]
         container = {**task["containerDefinitions"][0], "image": "library/nginx:by-hand"}
         keys = ("family", "networkMode", "requiresCompatibilities", "cpu", "memory")
         made = self.client.register_task_definition(
             **{key: task[key] for key in keys}, containerDefinitions=[container]
         )
-        arn = made["taskDefinition"]["taskDefinitionArn"]
-        self.client.update_service(cluster=CLUSTER, service=SERVICE, taskDefinition=arn)
+        return made["taskDefinition"]["taskDefinitionArn"]
+
+    def change_by_hand(self) -> None:
+        self.client.update_service(cluster=CLUSTER, service=SERVICE, taskDefinition=self.registered_by_hand())
 
     def close_the_way(self) -> None:
         for definition in self.definitions():
