@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
-from providers.asg import groups, routes, templates
+from providers.asg import groups, templates
+from providers.asg.colours import is_left_over, target_groups
 from providers.asg.groups import Group
 from providers.asg.manifests import parse
 from providers.asg.names import BLUE, CANARY, COLOUR_TAG, family
 from providers.asg.site import Site
 from providers.asg.values import AsgSnapshot, SavedGroup
+from providers.aws import routes
 from providers.errors import ProviderNotFound
 from providers.values import Artifact, InstanceGroup, Release
 
 
 async def capture(site: Site, release: Release) -> AsgSnapshot:
-    """The snapshot. A group in the middle of being deleted does not count as there."""
+    """The snapshot. What is being deleted, or was left by a deployment that failed, does not count as there."""
     wanted = parse(release)
     found, template = await asyncio.gather(
         groups.read(site, family(wanted.name)), templates.find(site, wanted.template_name)
     )
-    live = in_order([group for group in found.values() if not group.deleting])
+    live = in_order([group for group in found.values() if not group.deleting and not is_left_over(group)])
     expected = await asyncio.gather(*(_expected(site, group.state) for group in live if group.state.desired))
     return AsgSnapshot(
         existed=bool(live),
@@ -30,7 +32,7 @@ async def capture(site: Site, release: Release) -> AsgSnapshot:
         template_name=wanted.template_name,
         newest_version=0 if template is None else template.newest,
         saved=tuple(group.state for group in live),
-        routes=await routes.into(site, {arn for group in live for arn in group.state.target_groups}),
+        routes=await routes.into(site.region, {arn for group in live for arn in target_groups(group)}),
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from providers.asg import groups, routes, templates
+from providers.asg import groups, templates
 from providers.asg.edits import shown
 from providers.asg.names import family
 from providers.asg.planning import changes
 from providers.asg.site import Site
 from providers.asg.values import AsgSnapshot, TemplateVersion
+from providers.aws import routes
+from providers.aws.routes import Route
 from providers.errors import ProviderNotFound
 from providers.values import Change, Obstacle
 
@@ -21,10 +23,21 @@ async def preview(site: Site, snapshot: AsgSnapshot) -> tuple[Change, ...]:
     states = (*snapshot.saved, *(group.state for group in live.values()))
     used = {state.template for state in states}
     used |= {m.template for group in live.values() for m in group.staying if m.template is not None}
-    images, ways = await asyncio.gather(
-        _images(site, used), routes.into(site, {arn for state in states for arn in state.target_groups})
-    )
+    images, ways = await asyncio.gather(_images(site, used), current_routes(site, snapshot))
     return changes(snapshot, live, ways, images)
+
+
+async def current_routes(site: Site, snapshot: AsgSnapshot) -> list[Route]:
+    """The saved routes as they are now, but for those that are gone."""
+    found = await asyncio.gather(*(_route(site, saved.arn) for saved in snapshot.routes))
+    return [route for route in found if route is not None]
+
+
+async def _route(site: Site, arn: str) -> Route | None:
+    try:
+        return await routes.read(site.region, arn)
+    except ProviderNotFound:
+        return None
 
 
 async def obstacles(site: Site, snapshot: AsgSnapshot) -> tuple[Obstacle, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from providers.asg.merging import name_of
 from providers.asg.values import SavedGroup, Tag, TemplateVersion
-from providers.tree import Tree, compact, put
+from providers.tree import Tree, compact, put, trees
 from providers.values import Change
 
 # How UpdateAutoScalingGroup takes a setting away again.
@@ -72,6 +72,17 @@ def configuration(group: SavedGroup) -> Tree:
         return {"LaunchTemplate": specification}
     mixed = put(group.mixed, specification, "LaunchTemplate", "LaunchTemplateSpecification")
     return {"MixedInstancesPolicy": mixed}
+
+
+def tag_edits(pairs: Sequence[tuple[SavedGroup, SavedGroup]]) -> tuple[Edit, ...]:
+    """New and changed tags of several groups, in one request."""
+    found = [
+        edit for live, wanted in pairs for edit in _tags(live, wanted) if edit.operation == "CreateOrUpdateTags"
+    ]
+    if not found:
+        return ()
+    tags = [tag for edit in found for tag in trees(edit.parameters, "Tags")]
+    return (Edit("CreateOrUpdateTags", {"Tags": list[JsonValue](tags)}, all_changes(found)),)
 
 
 def creation(group: SavedGroup) -> Tree:

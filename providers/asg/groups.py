@@ -98,6 +98,11 @@ async def read_one(site: Site, name: str) -> Group | None:
     return (await read(site, (name,))).get(name)
 
 
+def is_missing(error: ProviderRefused) -> bool:
+    """Whether a request was refused because there is no such group, which has no code of its own."""
+    return "AutoScalingGroup name not found" in (error.said or "")
+
+
 async def brief(site: Site, name: str) -> tuple[int, tuple[Member, ...]]:
     """The desired capacity and the instances of a group alone, for waiting; ProviderConflict where it is gone."""
     described = await site.list(
@@ -118,7 +123,7 @@ async def _read_rest(site: Site, described: Tree) -> Group | None:
     try:
         return await _whole(site, described)
     except ProviderRefused as error:
-        if "not found" in (error.said or ""):
+        if is_missing(error):
             return None
         raise
 

@@ -6,10 +6,21 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from providers.asg import capturing, checking, deploying, instances, restoring
+from providers.asg import bluegreen, canary, capturing, checking, deploying, instances, restoring
 from providers.asg.manifests import MANIFEST_TYPES
 from providers.asg.site import Site, Work
-from providers.asg.values import AsgDetails, AsgSnapshot, AsgTarget, RollingDeploySpec, RollingRollbackSpec
+from providers.asg.values import (
+    AsgDetails,
+    AsgSnapshot,
+    AsgTarget,
+    BlueGreenDeploySpec,
+    BlueGreenRollbackSpec,
+    CanaryDeleteSpec,
+    CanaryDeploySpec,
+    RollingDeploySpec,
+    RollingRollbackSpec,
+    SwapServiceSpec,
+)
 from providers.aws.client import Accounts, Region
 from providers.aws.connecting import CONNECTOR_TYPE
 from providers.connectors import Connectors
@@ -20,6 +31,11 @@ from providers.values import Change, DeploymentType, InstanceDetails, LiveInstan
 _STEPS = (
     StepType("AsgRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
     StepType("AsgRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
+    StepType("AsgCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec),
+    StepType("AsgCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AsgBlueGreenDeploy", Verb.DEPLOY, BlueGreenDeploySpec),
+    StepType("AsgBlueGreenSwapService", Verb.DEPLOY, SwapServiceSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AsgBlueGreenRollback", Verb.ROLL_BACK, BlueGreenRollbackSpec),
 )
 
 _WHOLE = "sets values decided before: a repetition changes nothing more"
@@ -27,6 +43,7 @@ _SAFEGUARDS = {
     "ec2:CreateLaunchTemplate": "its ClientToken is derived from the step's token",
     "ec2:CreateLaunchTemplateVersion": "its ClientToken is derived from the step's token, and so is the version's "
     "description, by which a version made before is found first",
+    "ec2:CreateTags": _WHOLE,
     "ec2:DeleteLaunchTemplate": "the id of the very template that was seen",
     "ec2:DeleteLaunchTemplateVersions": "the id and the numbers of the very versions that were seen",
     "autoscaling:CreateAutoScalingGroup": "a name exists once: a repetition is answered AlreadyExists",
@@ -78,6 +95,14 @@ class AsgProvider:
         match step:
             case RollingDeploySpec():
                 return await deploying.roll_out(work, release, step)
+            case CanaryDeploySpec():
+                return await canary.deploy(work, release, step)
+            case CanaryDeleteSpec():
+                return await canary.delete_of_release(work, release)
+            case BlueGreenDeploySpec():
+                return await bluegreen.deploy(work, release, step)
+            case SwapServiceSpec():
+                return await bluegreen.swap(work, release, step)
             case _:
                 raise ProviderRefused(f"Auto Scaling has no forward step with a {type(step).__name__}.")
 
@@ -86,8 +111,10 @@ class AsgProvider:
     ) -> Outcome:
         work = Work(self._region(target), attempt)
         match step:
-            case RollingRollbackSpec():
+            case RollingRollbackSpec() | BlueGreenRollbackSpec() | SwapServiceSpec():
                 return await restoring.roll_back(work, snapshot)
+            case CanaryDeleteSpec():
+                return await canary.delete(work, snapshot.name)
             case _:
                 raise ProviderRefused(f"Auto Scaling has no rollback step with a {type(step).__name__}.")
 

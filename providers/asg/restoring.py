@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.asg import groups, refreshing, routes, shaping, templates
-from providers.asg.checking import obstacles
+from providers.asg import colours, groups, refreshing, shaping, templates
+from providers.asg.checking import current_routes, obstacles
+from providers.asg.edits import shown
 from providers.asg.groups import Group
-from providers.asg.names import family
-from providers.asg.planning import extra, goal, rerouted
+from providers.asg.names import CREATED_TAG, family
+from providers.asg.planning import deployed_since, extra, goal, rerouted
 from providers.asg.site import Work
 from providers.asg.values import AsgSnapshot, SavedGroup
 from providers.errors import ProviderRefused
 from providers.tree import Tree
-from providers.values import Effect, Outcome
+from providers.values import Effect, Outcome, Progress
 
 
 async def roll_back(work: Work, snapshot: AsgSnapshot) -> Outcome:
@@ -22,14 +23,17 @@ async def roll_back(work: Work, snapshot: AsgSnapshot) -> Outcome:
     if closed:
         raise ProviderRefused(f"{closed[0].message} {closed[0].remedy}")
     live = await groups.read(work, family(snapshot.name))
-    serving = tuple(group for group in snapshot.saved if _gets_traffic(group, snapshot))
-    for saved in serving:
-        await _restore(work, saved, live)
-    for route in rerouted(snapshot, await routes.into(work, _target_groups(snapshot, live)), live):
-        await routes.turn(work, route)
-    for saved in snapshot.saved:
-        if saved not in serving:
-            await _restore(work, saved, live)
+    for saved in snapshot.saved[:1]:
+        await _restore(work, saved, live, serves=True)
+    for route in rerouted(snapshot, await current_routes(work, snapshot), live):
+        await work.attempt.report(Progress(message=f"{snapshot.name}: traffic goes back to where it went"))
+        await colours.turn(work, route)
+    # A way in that the snapshot does not know: nothing stood behind it then.
+    for group in deployed_since(snapshot, live):
+        for pair in colours.pairs_of(group):
+            await colours.swap_back(work, pair)
+    for saved in snapshot.saved[1:]:
+        await _restore(work, saved, live, serves=False)
     for group in extra(snapshot, live):
         await shaping.delete(work, group.name)
     if not snapshot.existed:
@@ -37,7 +41,7 @@ async def roll_back(work: Work, snapshot: AsgSnapshot) -> Outcome:
     return _outcome(work, snapshot)
 
 
-async def _restore(work: Work, saved: SavedGroup, live: Mapping[str, Group]) -> None:
+async def _restore(work: Work, saved: SavedGroup, live: Mapping[str, Group], *, serves: bool) -> None:
     seen = live.get(saved.name)
     group = seen if seen is None or not seen.deleting else await shaping.present(work, saved.name)
     if group is None:
@@ -46,13 +50,15 @@ async def _restore(work: Work, saved: SavedGroup, live: Mapping[str, Group]) -> 
     wanted = goal(saved, group.state)
     # Nothing is given up before the old version carries the load of the moment.
     for_now = wanted
-    if group.state.desired > wanted.desired:
+    if serves and group.state.desired > wanted.desired:
         most = max(wanted.most, group.state.desired)
         for_now = wanted.model_copy(update={"desired": group.state.desired, "most": most})
     if _is_there(group, wanted):
         refresh = await refreshing.newest(work, saved.name)
         if refresh is None or not refresh.goes_on:
             return
+    told = f"{saved.name}: {for_now.desired} instances of {shown(saved.template)} come back"
+    await work.attempt.report(Progress(message=told))
     await shaping.reshape(work, group, for_now, refreshing.GENTLE, template_first=True)
     if for_now != wanted:
         again = await shaping.present(work, saved.name)
@@ -66,15 +72,6 @@ def _is_there(group: Group, wanted: SavedGroup) -> bool:
     )
 
 
-def _gets_traffic(saved: SavedGroup, snapshot: AsgSnapshot) -> bool:
-    return saved.name == snapshot.saved[0].name
-
-
-def _target_groups(snapshot: AsgSnapshot, live: Mapping[str, Group]) -> set[str]:
-    states = (*snapshot.saved, *(group.state for group in live.values()))
-    return {arn for state in states for arn in state.target_groups}
-
-
 async def _forget_template(work: Work, snapshot: AsgSnapshot) -> None:
     """Removes what a first deployment made of the launch template."""
     template = await templates.find(work, snapshot.template_name)
@@ -83,7 +80,7 @@ async def _forget_template(work: Work, snapshot: AsgSnapshot) -> None:
     doing = f"remove what the deployment made of the launch template {template.name}"
     here: Tree = {"LaunchTemplateId": template.id}
     if snapshot.newest_version == 0:
-        if template.created is not None:
+        if CREATED_TAG in template.tags:
             await work.change("ec2", "DeleteLaunchTemplate", doing, here)
         return
     ours = [

@@ -11,7 +11,7 @@ from providers.asg.edits import Edit, creation, edits, shown, template_edit
 from providers.asg.groups import Group
 from providers.asg.site import Waiting, Work
 from providers.asg.values import SavedGroup
-from providers.errors import ProviderConflict
+from providers.errors import ProviderConflict, ProviderRefused
 from providers.tree import Tree
 from providers.values import Progress
 
@@ -52,7 +52,6 @@ async def reshape(
     With `template_first` the group launches from the wanted version at once, else when the refresh has succeeded:
     a deployment that fails midway leaves the group launching what ran before.
     """
-    activities = await Activities.from_now(work, wanted.name)
     todo = edits(group.state, wanted)
     first = template_edit(group.state, wanted)
     if first is not None and template_first:
@@ -62,7 +61,11 @@ async def reshape(
     if refresh is not None and refresh.goes_on and not follows:
         await refreshing.settle(work, wanted.name)
     await apply(work, todo)
-    differs = first is not None or any(member.template != wanted.template for member in group.staying)
+    # What was launched from another template before may still fail, and tells nothing.
+    activities = await Activities.from_now(work, wanted.name)
+    # An empty group needs no refresh where its template was changed already.
+    others = any(member.template != wanted.template for member in group.staying)
+    differs = others and wanted.desired > 0 if template_first else others or first is not None
     if differs and not follows:
         await refreshing.start(work, wanted, preferences)
     if differs or follows:
@@ -111,10 +114,16 @@ async def delete(work: Work, name: str) -> None:
     if group is None:
         return
     if not group.deleting:
-        await work.change(
-            "autoscaling",
-            "DeleteAutoScalingGroup",
-            f"delete the Auto Scaling group {name}",
-            {"AutoScalingGroupName": name, "ForceDelete": True},
-        )
+        try:
+            await work.change(
+                "autoscaling",
+                "DeleteAutoScalingGroup",
+                f"delete the Auto Scaling group {name}",
+                {"AutoScalingGroupName": name, "ForceDelete": True},
+            )
+        except ProviderRefused as error:
+            if not groups.is_missing(error):
+                raise
+            # An earlier try deleted it, and its answer was lost.
+            work.done.append("DeleteAutoScalingGroup")
     await present(work, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from providers.asg.names import CREATED_TAG, mark
@@ -13,12 +14,12 @@ from providers.tree import Tree, number, text, tree, trees
 
 @dataclass(frozen=True)
 class Template:
-    """A launch template. `created` is the mark of the step that made it, if one of ours did."""
+    """A launch template."""
 
     id: str
     name: str
     newest: int
-    created: str | None
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,12 @@ async def find(site: Site, name: str) -> Template | None:
     except ProviderNotFound:
         return None
     for item in trees(answer, "LaunchTemplates"):
-        tags = {text(tag, "Key"): text(tag, "Value") for tag in trees(item, "Tags")}
+        tags = {text(tag, "Key") or "": text(tag, "Value") or "" for tag in trees(item, "Tags")}
         return Template(
             text(item, "LaunchTemplateId") or "",
             name,
             number(item, "LatestVersionNumber") or 0,
-            tags.get(CREATED_TAG),
+            tags,
         )
     return None
 

@@ -1,6 +1,6 @@
 """What crosses the provider interface for Auto Scaling groups: target, snapshot, details, step specs.
 
-May import `providers.values` and pydantic only.
+May import `providers.values`, the routes of all platforms on AWS, and pydantic only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
+from providers.aws.routes import Route
 from providers.values import InstanceDetails, Snapshot, Value
 
 
@@ -73,14 +74,6 @@ class SavedGroup(Value):
         return bool(self.policies or self.scheduled)
 
 
-class Route(Value):
-    """Where a listener (`rule` is None: by default) or a rule of it sends traffic."""
-
-    listener: str
-    rule: str | None = None
-    actions: tuple[dict[str, JsonValue], ...] = ()
-
-
 class AsgSnapshot(Snapshot):
     """The way back: every group of the service with its way in.
 
@@ -97,17 +90,17 @@ class AsgSnapshot(Snapshot):
 class AsgDetails(InstanceDetails):
     """What an EC2 instance of an Auto Scaling group shows of itself."""
 
-    instance_id: str
-    group_name: str
-    colour: str | None = None
-    launch_template: str | None = None
-    launch_template_version: int | None = None
-    image_id: str | None = None
-    instance_type: str | None = None
-    availability_zone: str | None = None
-    private_ip: str | None = None
-    lifecycle_state: str
-    health_status: str
+    instance_id: str = Field(description="The EC2 instance's id.")
+    group_name: str = Field(description="The Auto Scaling group that it belongs to.")
+    colour: str | None = Field(default=None, description="BLUE where its group serves, GREEN where it does not.")
+    launch_template: str | None = Field(default=None, description="The launch template that it was launched from.")
+    launch_template_version: int | None = Field(default=None, description="The version of that template.")
+    image_id: str | None = Field(default=None, description="The machine image that it runs.")
+    instance_type: str | None = Field(default=None, description="Its size, such as t3.micro.")
+    availability_zone: str | None = Field(default=None, description="Where it runs.")
+    private_ip: str | None = Field(default=None, description="Its address in the network.")
+    lifecycle_state: str = Field(description="Its state in the group, such as InService.")
+    health_status: str = Field(description="What the group thinks of it: Healthy or Unhealthy.")
 
 
 class RollingDeploySpec(Document):
@@ -132,6 +125,61 @@ class RollingDeploySpec(Document):
 
 class RollingRollbackSpec(Document):
     """AsgRollingRollback."""
+
+
+class BalancerSpec(Document):
+    """A load balancer of a blue/green deployment. Without a rule, the listener's default actions are meant."""
+
+    load_balancer: str
+    prod_listener: str
+    prod_listener_rule_arn: str | None = None
+    stage_listener: str
+    stage_listener_rule_arn: str | None = None
+
+
+class FixedSizes(Document):
+    min: int = Field(ge=0)
+    max: int = Field(ge=0)
+    desired: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> FixedSizes:
+        if not self.min <= self.desired <= self.max:
+            raise ValueError("desired must be between min and max")
+        return self
+
+
+class FixedInstances(Document):
+    type: Literal["Fixed"]
+    spec: FixedSizes
+
+
+class BlueGreenDeploySpec(Document):
+    """AsgBlueGreenDeploy: the release in the group of the other colour, behind the stage listeners.
+
+    Without `instances` the sizes are those of the manifest, or with `use_already_running_instances` of the group
+    that serves.
+    """
+
+    load_balancers: tuple[BalancerSpec, ...] = Field(min_length=1)
+    instances: FixedInstances | None = None
+    use_already_running_instances: bool = False
+
+
+class SwapServiceSpec(Document):
+    """AsgBlueGreenSwapService: production and stage change places; `downsize_old_asg` empties the old group.
+
+    Among rollback steps it does what AsgBlueGreenRollback does.
+    """
+
+    downsize_old_asg: bool = False
+
+
+class BlueGreenRollbackSpec(Document):
+    """AsgBlueGreenRollback. The group that the deployment brought in becomes what it was before, so
+    `downsize_old_asg` is accepted for the sake of existing files and changes nothing."""
+
+    downsize_old_asg: bool = False
 
 
 class CountValue(Document):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.providers.asg.platform import AsgPlatform
+from tests.providers.asg.strategies import AsgBlueGreenPlatform, AsgCanaryPlatform
 from tests.providers.ecs.bluegreen import BlueGreenPlatform
 from tests.providers.ecs.platform import EcsPlatform
 from tests.providers.kubernetes.platform import KubernetesPlatform
@@ -14,6 +15,8 @@ from tests.providers.platform import Platform
 PLATFORMS: dict[str, Callable[[Path], Platform]] = {
     "kubernetes-rolling": KubernetesPlatform,
     "asg-rolling": AsgPlatform,
+    "asg-canary": AsgCanaryPlatform,
+    "asg-blue-green": AsgBlueGreenPlatform,
     "ecs-rolling": EcsPlatform,
     "ecs-blue-green": BlueGreenPlatform,
 }
