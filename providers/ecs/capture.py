@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from providers.aws import routes
 from providers.aws.routes import Route
 from providers.ecs.colours import Colour, known_traffic
-from providers.ecs.live import COLOURS, Site, names_of, never_ran, state_of
+from providers.ecs.live import CANARY, COLOURS, Site, names_of, never_ran, state_of
 from providers.ecs.manifests import check_types, service_name
 from providers.ecs.tasks import group_of, instance, tasks_of
 from providers.ecs.values import EcsSnapshot
@@ -17,10 +17,13 @@ from providers.values import Artifact, InstanceGroup, LiveInstance, Release
 
 
 async def capture(site: Site, release: Release) -> EcsSnapshot:
-    """Every service of that name, of whatever strategy, and its scaling."""
+    """The service of that name and both colours, with their scaling.
+
+    A canary is not part of it: it belongs to the execution that made it, and is deleted, never brought back.
+    """
     check_types(release.manifests)
     base = service_name(release)
-    names = names_of(base)
+    names = tuple(name for name in names_of(base) if name != base + CANARY)
     services, scaling = await asyncio.gather(site.cluster.services(names), site.scaling.read(names))
     active = {
         name: services[name]

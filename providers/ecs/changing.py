@@ -50,7 +50,7 @@ async def update(site: Site, live: Tree, request: Tree, attempt: Attempt) -> Tre
 
     async def look() -> Tree | None:
         now = await _unchanged_or_ours(site, live, request)
-        return now if _is_so(now, request) else None
+        return now if _is_so(now, live, request) else None
 
     await _unchanged_or_ours(site, live, request)
     return await site.cluster.update_service(name, request, attempt.before_effect, look)
@@ -68,17 +68,19 @@ async def _unchanged_or_ours(site: Site, live: Tree, request: Tree) -> Tree:
     now = await site.cluster.service(name)
     if now is None or text(now, "status") != "ACTIVE":
         raise ProviderConflict(f"Service {name} was deleted meanwhile.")
-    if text(primary(now), "id") != text(primary(live), "id") and not _is_so(now, request):
+    if text(primary(now), "id") != text(primary(live), "id") and not _is_so(now, live, request):
         raise ProviderConflict(f"Somebody deployed service {name} meanwhile: {definition_of(now)} is rolled out.")
     return now
 
 
-def _is_so(service: Tree, request: Tree) -> bool:
-    """Whether the service already is what the request makes of it."""
+def _is_so(service: Tree, live: Tree, request: Tree) -> bool:
+    """Whether the service, seen as `live` before, already is what the request makes of it."""
     definition = text(request, "taskDefinition")
     count = number(request, "desiredCount")
+    forced = request.get("forceNewDeployment") is True
     return (
-        (definition is None or is_same_definition(service, definition))
+        not (forced and text(primary(service), "id") == text(primary(live), "id"))
+        and (definition is None or is_same_definition(service, definition))
         and count in (None, number(service, "desiredCount"))
         and not uncovered(settings_of(service), request)
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from providers.ecs import tags
 from providers.ecs.changing import create, update
 from providers.ecs.definitions import ensure
 from providers.ecs.live import Site, free_or_active, is_same_definition
-from providers.ecs.manifests import Wanted, check_types, read
+from providers.ecs.manifests import TARGET_GROUP, Wanted, check_types, read
 from providers.ecs.outputs import outputs
 from providers.ecs.rejections import refuse_rejected
 from providers.ecs.scaling import declared
@@ -14,7 +15,7 @@ from providers.ecs.values import RollingDeploySpec
 from providers.ecs.waiting import until_steady
 from providers.errors import ProviderRefused
 from providers.interface import Attempt
-from providers.tree import Tree, number, text, tree
+from providers.tree import Tree, number, text, tree, trees
 from providers.values import Effect, Outcome, Release
 
 # UpdateService cannot change these.
@@ -24,8 +25,13 @@ _FIXED = ("launchType", "schedulingStrategy")
 async def roll_out(site: Site, release: Release, spec: RollingDeploySpec, attempt: Attempt) -> Outcome:
     """Deploy the release to its service, which is created where there is none."""
     check_types(release.manifests)
-    wanted = await read(site.cluster.region, release)
+    return await deploy(site, await read(site.cluster.region, release), spec, attempt)
+
+
+async def deploy(site: Site, wanted: Wanted, spec: RollingDeploySpec, attempt: Attempt) -> Outcome:
+    """Bring one service to what is wanted of it, and wait for it."""
     refuse_other_controller(wanted)
+    _refuse_open_target_group(wanted)
     live = await free_or_active(site, wanted.name, attempt)
     current = await site.cluster.definition(text(live, "taskDefinition") or "") if live is not None else None
     definition = await ensure(site.cluster, wanted.definition, current, attempt, force=spec.force_new_deployment)
@@ -39,6 +45,8 @@ async def roll_out(site: Site, release: Release, spec: RollingDeploySpec, attemp
         await refuse_rejected(site, live, definition, attempt)
         keeps_count = wanted.name in scaling or spec.same_as_already_running_instances
         request = _request(live, wanted, arn, keeps_count=keeps_count)
+        if not request and _has_failed(live, attempt):
+            request["forceNewDeployment"] = True
         changed = bool(request)
         service = await update(site, live, request, attempt) if request else live
     service = await until_steady(site.cluster, wanted.name, text(primary(service), "id") or "", attempt)
@@ -60,6 +68,20 @@ def refuse_other_controller(wanted: Wanted) -> None:
     kind = text(tree(wanted.service, "deploymentController"), "type") or "ECS"
     if kind != "ECS":
         raise ProviderRefused(f"The manifest's deploymentController is {kind}: Unship can only deploy with ECS.")
+
+
+def _refuse_open_target_group(wanted: Wanted) -> None:
+    if any(item.get("targetGroupArn") == TARGET_GROUP for item in trees(wanted.service, "loadBalancers")):
+        raise ProviderRefused(
+            f"The service definition has targetGroupArn: {TARGET_GROUP}, which only the blue/green steps fill in: "
+            "name a target group."
+        )
+
+
+def _has_failed(live: Tree, attempt: Attempt) -> bool:
+    """Whether it runs what is wanted only in name: an earlier attempt's deployment of it failed."""
+    own = tags.read(live, "tags").get(tags.ATTEMPT) == tags.digest_of(attempt.token)
+    return text(primary(live), "rolloutState") == "FAILED" and not own
 
 
 def refuse_fixed(live: Tree, wanted: Wanted) -> None:

@@ -9,15 +9,27 @@ from pydantic import BaseModel
 from providers.aws.client import Accounts
 from providers.aws.connecting import CONNECTOR_TYPE
 from providers.connectors import Connectors
-from providers.ecs import bluegreen, capture, deploying, preflight, previewing, rollback, swapping, switching_back
+from providers.ecs import (
+    bluegreen,
+    canary,
+    capture,
+    deploying,
+    preflight,
+    previewing,
+    rollback,
+    swapping,
+    switching_back,
+)
 from providers.ecs.cluster import EcsCluster
 from providers.ecs.live import Site
-from providers.ecs.manifests import MANIFEST_TYPES
+from providers.ecs.manifests import MANIFEST_TYPES, service_name
 from providers.ecs.scaling import Scaling
 from providers.ecs.values import (
     BlueGreenCreateSpec,
     BlueGreenRollbackSpec,
     BlueGreenSwapSpec,
+    CanaryDeleteSpec,
+    CanaryDeploySpec,
     EcsSnapshot,
     EcsTarget,
     RollingDeploySpec,
@@ -39,6 +51,8 @@ from providers.values import (
 _STEPS = (
     StepType("EcsRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
     StepType("EcsRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
+    StepType("EcsCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec),
+    StepType("EcsCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
     StepType("EcsBlueGreenCreateService", Verb.DEPLOY, BlueGreenCreateSpec),
     StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, BlueGreenSwapSpec),
     StepType("EcsBlueGreenRollback", Verb.ROLL_BACK, BlueGreenRollbackSpec),
@@ -89,6 +103,10 @@ class EcsProvider:
         match step:
             case RollingDeploySpec():
                 return await deploying.roll_out(site, release, step, attempt)
+            case CanaryDeploySpec():
+                return await canary.deploy_canary(site, release, attempt)
+            case CanaryDeleteSpec():
+                return await canary.delete_canary(site, service_name(release), attempt)
             case BlueGreenCreateSpec():
                 return await bluegreen.create_green(site, release, step, attempt)
             case BlueGreenSwapSpec():
@@ -103,6 +121,8 @@ class EcsProvider:
         match step:
             case RollingRollbackSpec():
                 return await rollback.roll_back(site, snapshot, attempt)
+            case CanaryDeleteSpec():
+                return await canary.delete_canary(site, snapshot.base, attempt)
             case BlueGreenRollbackSpec():
                 return await switching_back.switch_back(site, snapshot, step, attempt)
             case _:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.providers.asg.platform import AsgPlatform
 from tests.providers.asg.strategies import AsgBlueGreenPlatform, AsgCanaryPlatform
 from tests.providers.ecs.bluegreen import BlueGreenPlatform
-from tests.providers.ecs.platform import EcsPlatform
+from tests.providers.ecs.platform import CanaryPlatform, EcsPlatform
 from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.platform import Platform
 
@@ -18,6 +18,7 @@ PLATFORMS: dict[str, Callable[[Path], Platform]] = {
     "asg-canary": AsgCanaryPlatform,
     "asg-blue-green": AsgBlueGreenPlatform,
     "ecs-rolling": EcsPlatform,
+    "ecs-canary": CanaryPlatform,
     "ecs-blue-green": BlueGreenPlatform,
 }
 """By platform and strategy. Each call makes a world of its own."""

@@ -189,3 +189,21 @@ class EcsPlatform(Platform):
 
     def close(self) -> None:
         self._world.close()
+
+
+class CanaryPlatform(EcsPlatform):
+    """Payments, a canary first and then rolling; without an autoscaler."""
+
+    # A rollback notes what it does, and does it; the canary is gone by then.
+    fewest_announced = 2
+
+    def __init__(self, directory: Path, *, tick: float = 0.005, scaled: bool = False) -> None:
+        super().__init__(directory, tick=tick, scaled=scaled)
+
+    def choose_steps(self) -> None:
+        delete = self.spec("EcsCanaryDelete")
+        self.deploy_steps = (self.spec("EcsCanaryDeploy"), delete, self.spec("EcsRollingDeploy"))
+        self.rollback_steps = (delete, self.spec("EcsRollingRollback"))
+
+    def state(self) -> object:
+        return super().state(), self.service_state(SERVICE + "Canary")
