@@ -84,7 +84,7 @@ class Groups:
         settings["CreatedTime"] = datetime.now(UTC)
         group = Group(name, arn, settings)
         for tag in params.get("Tags", []):
-            group.tags[tag["Key"]] = {"Value": "", "PropagateAtLaunch": False, **tag}
+            group.tags[tag["Key"]] = tagged(tag)
         for hook in params.get("LifecycleHookSpecificationList", []):
             group.hooks[hook["LifecycleHookName"]] = hooked(name, hook)
         sources = [source["Identifier"] for source in params.get("TrafficSources", [])]
@@ -222,6 +222,11 @@ def _shown(group: Group) -> Object:
         "Instances": [_member_shown(member) for member in group.members.values()],
         "Status": "Delete in progress" if group.deleting else None,
     }
+
+
+def tagged(tag: Object) -> Object:
+    """A tag as a group keeps it, by its key."""
+    return {"Value": tag.get("Value", ""), "PropagateAtLaunch": tag.get("PropagateAtLaunch", False)}
 
 
 def tag_shown(group: str, key: str, tag: Object) -> Object:
