@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from providers.asg.edits import configuration, creation, edits, template_edit
 from providers.asg.groups import Group
@@ -21,6 +21,7 @@ from providers.asg.values import (
 )
 from providers.aws.routes import Route
 from providers.errors import ProviderRefused
+from providers.tree import Tree
 from providers.values import Manifest, Release
 
 FIRST = TemplateVersion(id="lt-1", name="web", version=1)
@@ -34,7 +35,7 @@ WEB = SavedGroup(
     settings={"HealthCheckType": "EC2", "DefaultCooldown": 300, "VPCZoneIdentifier": "subnet-1"},
     tags=(Tag(key="team", value="shop"),),
 )
-POLICY = {
+POLICY: Tree = {
     "PolicyName": "cpu",
     "PolicyType": "TargetTrackingScaling",
     "TargetTrackingConfiguration": {"TargetValue": 50},
@@ -165,7 +166,9 @@ def test_edits_take_every_difference_away_and_nothing_else() -> None:
 
 
 def test_a_template_stands_in_a_mixed_instances_policy_where_there_is_one() -> None:
-    mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": {}, "Overrides": [{"InstanceType": "t3.small"}]}}
+    mixed: Tree = {
+        "LaunchTemplate": {"LaunchTemplateSpecification": {}, "Overrides": [{"InstanceType": "t3.small"}]}
+    }
     specification = {"LaunchTemplateId": "lt-1", "Version": "2"}
     assert configuration(changed(template=SECOND)) == {"LaunchTemplate": specification}
     assert configuration(changed(template=SECOND, mixed=mixed)) == {
@@ -211,7 +214,7 @@ def test_a_scaled_group_keeps_the_count_of_the_moment_when_it_goes_back() -> Non
 
 
 def route(listener: str, *target_groups: str) -> Route:
-    forwards = [{"TargetGroupArn": arn, "Weight": 1} for arn in target_groups]
+    forwards: list[JsonValue] = [{"TargetGroupArn": arn, "Weight": 1} for arn in target_groups]
     return Route(listener=listener, actions=({"Type": "forward", "ForwardConfig": {"TargetGroups": forwards}},))
 
 
