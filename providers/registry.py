@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from providers.asg import AsgProvider
 from providers.connectors import Connectors
+from providers.ecs import EcsProvider
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
 from providers.tas import TasProvider
@@ -13,7 +15,12 @@ from providers.values import DeploymentType
 
 AnyProvider = Provider[Any, Any]
 
-_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (KubernetesProvider, TasProvider)
+_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (
+    KubernetesProvider,
+    EcsProvider,
+    AsgProvider,
+    TasProvider,
+)
 
 
 class Registry:

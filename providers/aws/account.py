@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from providers.aws.connecting import Keys, read_keys, read_spec
 from providers.aws.faults import Failure, Remedy
@@ -18,6 +19,7 @@ from providers.retry import wait_before
 from providers.tree import Tree
 
 Effect = Callable[[], Awaitable[None]]
+Look = Callable[[], Awaitable[Tree | None]]
 
 # IAM's word for a service, where it differs from the SDK's.
 _IAM_NAMES = {"elbv2": "elasticloadbalancing"}
@@ -28,20 +30,28 @@ class Request:
     """One request. `doing` completes "Unship could not ...".
 
     `effect` is awaited directly before each try of a request that changes something. `repeatable` says whether it
-    may be sent again when the answer was lost.
+    may be sent again when the answer was lost; where it may not, `look` tells whether it had its effect: what
+    it answered then, None where it has to be sent again.
     """
 
     service: str
     operation: str
     parameters: Tree
     doing: str
-    effect: Effect | None
-    repeatable: bool
+    effect: Effect | None = None
+    repeatable: bool = True
+    look: Look | None = None
 
     @property
     def action(self) -> str:
         """The request as IAM policies name it."""
         return f"{_IAM_NAMES.get(self.service, self.service)}:{self.operation}"
+
+    def may_follow(self, failure: Failure) -> bool:
+        """Whether it may be sent again after that failure."""
+        if failure.remedy is Remedy.SEND_AGAIN_IF_REPEATABLE:
+            return self.repeatable or self.look is not None
+        return failure.remedy is Remedy.SEND_AGAIN
 
 
 class Account:
@@ -65,14 +75,20 @@ class Account:
                 renewed = True
                 await self._open(request, instead_of=sdk)
                 continue
-            again = answer.remedy is Remedy.SEND_AGAIN or (
-                answer.remedy is Remedy.SEND_AGAIN_IF_REPEATABLE and request.repeatable
-            )
             number_of_try += 1
-            wait = wait_before(number_of_try, answer.retry_after) if again else None
+            wait = wait_before(number_of_try, answer.retry_after) if request.may_follow(answer) else None
             if wait is None:
                 raise answer.error
             await asyncio.sleep(wait)
+            if answer.remedy is Remedy.SEND_AGAIN_IF_REPEATABLE and request.look is not None:
+                done = await request.look()
+                if done is not None:
+                    return done
+
+    async def input_shape(self, region: str, service: str, operation: str) -> Any:
+        """The SDK's description of an operation's parameters; untyped, for shapes.py alone."""
+        sdk = await self._open(Request(service, operation, {}, f"prepare {operation}"))
+        return await sdk.input_shape(service, region, operation)
 
     async def close(self) -> None:
         open_ones, self._retired = [*self._retired, *([self._sdk] if self._sdk else [])], []

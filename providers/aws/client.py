@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from providers.aws.account import Account, Effect, Request
+from providers.aws.account import Account, Effect, Look, Request
+from providers.aws.shapes import fitted
 from providers.connectors import Connectors
 from providers.errors import ProviderNotFound, ProviderUnreachable
 from providers.tree import Tree, text
@@ -36,14 +37,22 @@ class Region:
         *,
         effect: Effect | None = None,
         repeatable: bool | None = None,
+        look: Look | None = None,
     ) -> Tree:
         """One request. `effect` is awaited directly before each try of a request that changes something.
 
         `repeatable` says that it may be sent again although it may have had its effect already; without it, only
-        what changes nothing is.
+        what changes nothing is. `look` is asked before it is sent again then: it returns what the answer would
+        have been where the request had its effect, None where it had not.
         """
         safe = effect is None if repeatable is None else repeatable
-        return await self.account.send(self.name, Request(service, operation, parameters, doing, effect, safe))
+        return await self.account.send(
+            self.name, Request(service, operation, parameters, doing, effect, safe, look)
+        )
+
+    async def fit(self, service: str, operation: str, value: Tree, where: str) -> Tree:
+        """The value as the operation takes it; ProviderRefused names the key that does not belong."""
+        return fitted(await self.account.input_shape(self.name, service, operation), value, where)
 
     async def find(self, service: str, operation: str, parameters: Tree, doing: str) -> Tree | None:
         """As `call` for reading, but None for what does not exist."""

@@ -40,10 +40,18 @@ class Access:
         self._keys: dict[str, AccessKey] = {}
         self._over: set[str] = set()
         self._denied: list[str] = []
+        self.issued: list[AccessKey] = []
+        """The temporary keys that assumed roles were given, oldest first."""
 
     def demand(self, key: AccessKey) -> None:
         """From now on only demanded keys are accepted, and signatures are checked."""
         self._keys[key.id] = key
+
+    def issue(self, key: AccessKey) -> None:
+        """A temporary key, accepted beside those that are demanded."""
+        self.issued.append(key)
+        if self._keys:
+            self._keys[key.id] = key
 
     def expire(self, key_id: str) -> None:
         """From now on the key's requests are refused as expired."""

@@ -60,7 +60,7 @@ class AwsWorld(World):
     def _services(self) -> Sequence[Service]:
         """Every service, in the order in which a tick moves them."""
         return (
-            SecurityTokens(self.account),
+            SecurityTokens(self.account, self.access),
             self.ec2,
             self.load_balancing,
             self.auto_scaling,

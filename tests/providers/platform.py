@@ -8,7 +8,7 @@ from typing import Self
 from pydantic import BaseModel
 
 from providers.registry import AnyProvider
-from providers.values import LiveInstance, Release
+from providers.values import Artifact, LiveInstance, Release
 from sandbox.core.requests import RequestRecord
 from sandbox.core.world import World
 
@@ -21,6 +21,10 @@ class Platform(ABC):
 
     provider: AnyProvider
     target: BaseModel
+    fewest_announced: int = 3
+    """How many requests a deployment announces at least."""
+    fewest_effects: int = 7
+    """How many requests a deployment and its rollback take at least to change what they change."""
     deploy_steps: Steps
     rollback_steps: Steps
 
@@ -82,6 +86,10 @@ class Platform(ABC):
     def spec(self, step_type: str, **keys: object) -> BaseModel:
         """The spec of a step, as its YAML would give it."""
         return self.provider.step_types[step_type].spec_model.model_validate(keys)
+
+    def version(self, artifact: Artifact) -> str | None:
+        """The version of a release that an artifact is."""
+        return artifact.tag
 
     def effects(self, mark: int) -> list[RequestRecord]:
         """The requests after `mark` that could change something."""

@@ -74,12 +74,12 @@ def test_the_instances_after_a_rollback_are_those_of_the_snapshot(platform: Plat
         during = [item for item in listed if platform.serves(item)]
         await story.roll_back(snapshot, TestAttempt("third"))
         after = await platform.provider.instances(platform.target, platform.release(NEW))
-        assert {item.artifact.tag for item in during} == {NEW}
+        assert {platform.version(item.artifact) for item in during} == {NEW}
         assert Counter(item.group for item in after) == {group.name: group.count for group in snapshot.groups}
         for group in snapshot.groups:
             members = [item for item in after if item.group == group.name]
             assert {item.revision for item in members} == {group.revision}
-            assert {item.artifact.digest for item in members} == set(group.digests)
+            assert {item.artifact.digest for item in members if item.artifact.digest} == set(group.digests)
             assert all(item.artifact == group.artifact for item in members)
             assert {item.health for item in members} == {InstanceHealth.HEALTHY}
             assert {item.revision for item in during}.isdisjoint({group.revision})
@@ -150,7 +150,7 @@ def test_the_way_back_leads_past_a_failed_release(platform: Platform) -> None:
             await story.deploy("broken", TestAttempt("second", seconds_left=1.0))
         snapshot = await story.capture(NEW)
         await story.deploy(NEW, TestAttempt("third"))
-        assert [group.artifact.tag for group in snapshot.groups] == [OLD]
+        assert [platform.version(group.artifact) for group in snapshot.groups] == [OLD]
         await story.roll_back(snapshot, TestAttempt("fourth"))
         assert platform.state() == before
 
@@ -263,7 +263,7 @@ def test_a_deployment_broken_off_anywhere_is_finished_by_its_repetition(platform
                 await story.deploy(version, again)
                 assert set(platform.running()) == {version}
                 continue
-            assert number > 2, "it was broken off at several points"
+            assert number >= platform.fewest_announced, "it was broken off at several points"
             return
         pytest.fail("the deployment never came to its end")
 
@@ -283,7 +283,7 @@ def test_a_rollback_broken_off_anywhere_is_finished_by_its_repetition(platform: 
                 await story.roll_back(snapshot, TestAttempt(f"back-{number}"))
                 assert platform.state() == before
                 continue
-            assert number > 2, "it was broken off at several points"
+            assert number >= platform.fewest_announced, "it was broken off at several points"
             return
         pytest.fail("the rollback never came to its end")
 

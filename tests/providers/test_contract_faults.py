@@ -29,7 +29,7 @@ def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> Non
             await story.roll_back(snapshot, TestAttempt(f"back-{number}"))
             assert platform.state() == before
             if fault.fired == 0:
-                assert number > 6, "the fault was injected at every point before"
+                assert number >= platform.fewest_effects, "the fault was injected at every point before"
                 return
         pytest.fail("there was no end of requests that change something")
 
@@ -104,9 +104,9 @@ def test_a_version_that_does_not_get_up_is_told_with_its_reason(platform: Platfo
         before = platform.state()
         snapshot = await story.capture(NEW)
         platform.break_version(NEW)
-        with pytest.raises(ProviderTimedOut) as late:
+        with pytest.raises((ProviderTimedOut, ProviderRefused)) as failed:
             await story.deploy(NEW, TestAttempt("second", seconds_left=1.0))
-        assert late.value.said
+        assert failed.value.said
         await story.roll_back(snapshot, TestAttempt("third"))
         assert platform.state() == before
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sandbox.aws.autoscaling.capacity import Capacity
-from sandbox.aws.autoscaling.groups import tag_shown
+from sandbox.aws.autoscaling.groups import tag_shown, tagged
 from sandbox.aws.autoscaling.state import Group
 from sandbox.aws.elbv2 import LoadBalancing
 from sandbox.aws.protocol.errors import AwsError
@@ -59,10 +59,7 @@ class Attachments:
     def _tag(self, params: Object) -> Object:
         for tag in params["Tags"]:
             group = self._find(tag["ResourceId"])
-            group.tags[tag["Key"]] = {
-                "Value": tag.get("Value", ""),
-                "PropagateAtLaunch": tag.get("PropagateAtLaunch", False),
-            }
+            group.tags[tag["Key"]] = tagged(tag)
         return {}
 
     def _untag(self, params: Object) -> Object:

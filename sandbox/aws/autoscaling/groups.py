@@ -84,7 +84,7 @@ class Groups:
         settings["CreatedTime"] = datetime.now(UTC)
         group = Group(name, arn, settings)
         for tag in params.get("Tags", []):
-            group.tags[tag["Key"]] = {"Value": "", "PropagateAtLaunch": False, **tag}
+            group.tags[tag["Key"]] = tagged(tag)
         for hook in params.get("LifecycleHookSpecificationList", []):
             group.hooks[hook["LifecycleHookName"]] = hooked(name, hook)
         sources = [source["Identifier"] for source in params.get("TrafficSources", [])]
@@ -123,6 +123,7 @@ class Groups:
             raise AwsError("ValidationError", message)
         settings = {key: value for key, value in group.settings.items() if not template or key not in TEMPLATES}
         settings = {**settings, **self._launching.checked(changes)}
+        settings = {key: value for key, value in settings.items() if UNSET.get(key) != value}
         if "VPCZoneIdentifier" in changes:
             settings["AvailabilityZones"] = self._zones(changes["VPCZoneIdentifier"])
         if "DesiredCapacity" not in changes:
@@ -170,6 +171,14 @@ class Groups:
         return {"Activities": shown, "NextToken": pages.next_token}
 
 
+UNSET: Object = {
+    "PlacementGroup": "",
+    "MaxInstanceLifetime": 0,
+    "DefaultInstanceWarmup": -1,
+    "InstanceMaintenancePolicy": {"MinHealthyPercentage": -1, "MaxHealthyPercentage": -1},
+    "Context": "",
+}
+"""What takes a setting away."""
 TEMPLATES = frozenset({"LaunchTemplate", "MixedInstancesPolicy", "LaunchConfigurationName"})
 
 
@@ -213,6 +222,11 @@ def _shown(group: Group) -> Object:
         "Instances": [_member_shown(member) for member in group.members.values()],
         "Status": "Delete in progress" if group.deleting else None,
     }
+
+
+def tagged(tag: Object) -> Object:
+    """A tag as a group keeps it, by its key."""
+    return {"Value": tag.get("Value", ""), "PropagateAtLaunch": tag.get("PropagateAtLaunch", False)}
 
 
 def tag_shown(group: str, key: str, tag: Object) -> Object:

@@ -82,6 +82,10 @@ class Instances:
         self._instances[instance.id] = instance
         return instance
 
+    def all(self) -> list[Instance]:
+        """Every machine, also those that ended a short while ago."""
+        return list(self._instances.values())
+
     def get(self, instance_id: str) -> Instance | None:
         """A machine, also one that ended a short while ago."""
         return self._instances.get(instance_id)

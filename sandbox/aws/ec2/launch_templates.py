@@ -59,6 +59,7 @@ class LaunchTemplates:
             "DescribeLaunchTemplates": self._describe,
             "DescribeLaunchTemplateVersions": self._describe_versions,
             "ModifyLaunchTemplate": self._modify,
+            "CreateTags": self._tag,
             "DeleteLaunchTemplate": self._delete,
             "DeleteLaunchTemplateVersions": self._delete_versions,
         }
@@ -180,6 +181,13 @@ class LaunchTemplates:
         if "DefaultVersion" in params:
             template.default = self.version(template, params["DefaultVersion"]).number
         return {"LaunchTemplate": self._shown(template)}
+
+    def _tag(self, params: Object) -> Object:
+        for resource in params["Resources"]:
+            template = self.find({"LaunchTemplateId": resource})
+            new = {tag["Key"]: tag for tag in params["Tags"]}
+            template.tags = [*(tag for tag in template.tags if tag["Key"] not in new), *new.values()]
+        return {}
 
     def _delete(self, params: Object) -> Object:
         template = self.find(params)

@@ -1,0 +1,5 @@
+"""AWS Auto Scaling groups."""
+
+from providers.asg.provider import AsgProvider
+
+__all__ = ["AsgProvider"]

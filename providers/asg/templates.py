@@ -1,0 +1,161 @@
+"""Launch templates: a version for a release, made once; what a version holds; whether it can still be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from providers.asg.names import CREATED_TAG, mark
+from providers.asg.site import Site, Work
+from providers.asg.values import TemplateVersion
+from providers.errors import ProviderConflict, ProviderNotFound, ProviderRefused
+from providers.tree import Tree, number, text, tree, trees
+
+
+@dataclass(frozen=True)
+class Template:
+    """A launch template."""
+
+    id: str
+    name: str
+    newest: int
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a launch template."""
+
+    template: TemplateVersion
+    data: Tree
+    description: str | None
+
+
+async def find(site: Site, name: str) -> Template | None:
+    """The template of a name; None where there is none."""
+    try:
+        answer = await site.ask(
+            "ec2",
+            "DescribeLaunchTemplates",
+            f"read the launch template {name}",
+            LaunchTemplateNames=[name],
+        )
+    except ProviderNotFound:
+        return None
+    for item in trees(answer, "LaunchTemplates"):
+        tags = {text(tag, "Key") or "": text(tag, "Value") or "" for tag in trees(item, "Tags")}
+        return Template(
+            text(item, "LaunchTemplateId") or "",
+            name,
+            number(item, "LatestVersionNumber") or 0,
+            tags,
+        )
+    return None
+
+
+async def versions(site: Site, template: str, *wanted: str) -> list[Version]:
+    """Versions of the template of an id, the newest first where none is named; ProviderNotFound if one is gone."""
+    found = await site.list(
+        "ec2",
+        "DescribeLaunchTemplateVersions",
+        "LaunchTemplateVersions",
+        f"read the launch template {template}",
+        LaunchTemplateId=template,
+        **({"Versions": list(wanted)} if wanted else {}),
+    )
+    return [_version(item) for item in found if isinstance(item, dict)]
+
+
+async def number_of(site: Site, specification: Tree) -> TemplateVersion:
+    """What a group's specification means now: $Latest and $Default become numbers."""
+    version = text(specification, "Version") or "$Default"
+    template, name = text(specification, "LaunchTemplateId") or "", text(specification, "LaunchTemplateName") or ""
+    if version.isdigit() and template:
+        return TemplateVersion(id=template, name=name, version=int(version))
+    [found] = await versions(site, template, version)
+    return found.template
+
+
+async def ensure(work: Work, name: str, data: Tree, *, anew: bool) -> TemplateVersion:
+    """The version that holds `data`: the newest if it does, unless a new one is wanted `anew`; else a new one.
+
+    A version that this step made before is taken again. ProviderConflict where somebody else made the template
+    meanwhile.
+    """
+    ours = mark(work.attempt.token)
+    template = await find(work, name)
+    if template is None:
+        tags = {"ResourceType": "launch-template", "Tags": [{"Key": CREATED_TAG, "Value": ours}]}
+        answer = await work.change(
+            "ec2",
+            "CreateLaunchTemplate",
+            f"create the launch template {name}",
+            {
+                "LaunchTemplateName": name,
+                "LaunchTemplateData": data,
+                "VersionDescription": ours,
+                "ClientToken": ours,
+                "TagSpecifications": [tags],
+            },
+        )
+        created = text(answer, "LaunchTemplate", "LaunchTemplateId")
+        if created is None:
+            raise ProviderConflict(f"The launch template {name} was changed by somebody else: try again.")
+        return TemplateVersion(id=created, name=name, version=1)
+    known = await versions(work, template.id)
+    for version in known:
+        if version.description == ours:
+            return version.template
+    if known and not anew and _same(known[0].data, data):
+        return known[0].template
+    answer = await work.change(
+        "ec2",
+        "CreateLaunchTemplateVersion",
+        f"create a version of the launch template {name}",
+        {
+            "LaunchTemplateId": template.id,
+            "LaunchTemplateData": data,
+            "VersionDescription": ours,
+            "ClientToken": ours,
+        },
+    )
+    return _version(tree(answer, "LaunchTemplateVersion")).template
+
+
+async def image_of(site: Site, template: TemplateVersion) -> str | None:
+    """The image of a version; ProviderNotFound where the version is gone."""
+    [version] = await versions(site, template.id, str(template.version))
+    return text(version.data, "ImageId")
+
+
+async def image_exists(site: Site, image: str) -> bool:
+    """Whether an image can be launched. What Systems Manager resolves at launch counts as there."""
+    if image.startswith("resolve:"):
+        return True
+    try:
+        answer = await site.ask("ec2", "DescribeImages", f"read the image {image}", ImageIds=[image])
+    except ProviderNotFound:
+        return False
+    return any(text(item, "State") == "available" for item in trees(answer, "Images"))
+
+
+async def demand_image(site: Site, data: Tree) -> None:
+    """ProviderRefused where the image of a template's data is not there."""
+    image = text(data, "ImageId")
+    if image is None:
+        raise ProviderRefused("The launch template names no ImageId: add it to LaunchTemplateData.")
+    if not await image_exists(site, image):
+        raise ProviderRefused(f"The image {image} does not exist in this region: correct the artifact's version.")
+
+
+def _same(live: Tree, wanted: Tree) -> bool:
+    return live == wanted
+
+
+def _version(item: Tree) -> Version:
+    template = TemplateVersion(
+        id=text(item, "LaunchTemplateId") or "",
+        name=text(item, "LaunchTemplateName") or "",
+        version=number(item, "VersionNumber") or 0,
+    )
+    return Version(template, tree(item, "LaunchTemplateData"), text(item, "VersionDescription"))

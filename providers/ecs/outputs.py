@@ -1,0 +1,19 @@
+"""What expressions can read of the steps: texts."""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from providers.ecs.live import Site
+from providers.ecs.standing import definition_of
+from providers.tree import Tree, number, text
+
+
+def outputs(site: Site, service: Tree) -> dict[str, JsonValue]:
+    """Of a step that ended with this service."""
+    return {
+        "cluster": site.cluster.name,
+        "serviceName": text(service, "serviceName") or "",
+        "taskDefinition": definition_of(service),
+        "desiredCount": str(number(service, "desiredCount") or 0),
+    }

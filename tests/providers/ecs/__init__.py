@@ -1,0 +1,1 @@
+"""ECS against a sandbox AWS."""
