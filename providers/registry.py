@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from providers.connectors import Connectors
+from providers.helm import HelmProvider
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
 from providers.values import DeploymentType
 
 AnyProvider = Provider[Any, Any]
 
-_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (KubernetesProvider,)
+_PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (KubernetesProvider, HelmProvider)
 
 
 class Registry:

@@ -71,11 +71,11 @@ def parse_all(manifests: Iterable[Manifest]) -> tuple[KubeObject, ...]:
 
 
 @lru_cache(maxsize=128)
-def parse(identifier: str, content: str) -> tuple[KubeObject, ...]:
+def parse(identifier: str, content: str, most_bytes: int = MOST_BYTES) -> tuple[KubeObject, ...]:
     """The objects of one manifest, members of a List one by one; ProviderRefused names what is wrong."""
     where = f'Manifest "{identifier}"'
-    if len(content.encode(errors="replace")) > MOST_BYTES:
-        raise ProviderRefused(f"{where} is larger than {MOST_BYTES} bytes: split it.")
+    if len(content.encode(errors="replace")) > most_bytes:
+        raise ProviderRefused(f"{where} is larger than {most_bytes} bytes: split it.")
     try:
         documents = _documents(content)
     except _UnfitError as error:
