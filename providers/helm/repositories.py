@@ -27,6 +27,7 @@ from providers.kubernetes.tree import Tree
 
 HTTP_CONNECTOR, OCI_CONNECTOR = "HttpHelmRepo", "OciHelmRegistry"
 _REPOSITORY = "unship"
+_NO_UPDATE = "Unable to get an update"
 
 
 class RepositorySpec(BaseModel):
@@ -89,8 +90,12 @@ async def _fetch(helm: Helm, home: Home, order: Order, arguments: list[str]) -> 
     async def once() -> None:
         (home.directory / "pulled").mkdir(exist_ok=True)
         ended = await helm.run(home, arguments)
-        if ended.code != 0:
-            raise failure(f'fetch the chart "{order.options.chart_name}"', ended.output.text())
+        said = ended.output.text()
+        # `helm repo update` names the reason before its error, and Helm 3 ends without one.
+        reason = said.find(_NO_UPDATE)
+        if ended.code != 0 or reason >= 0:
+            told = f"Error: {said[reason:].replace('Error:', '')}" if reason >= 0 else said
+            raise failure(f'fetch the chart "{order.options.chart_name}"', told)
 
     await patiently(once)
 

@@ -30,32 +30,36 @@ async def told(site: Site, attempt: Attempt, message: str, work: Coroutine[Any, 
     """Do `work`, telling the attempt what the release's workloads look like meanwhile.
 
     ProviderRefused, with what the pods say, as soon as a rollout that `work` began cannot finish; then `work` is
-    stopped. A ProviderTimedOut of `work` comes with what the pods say too.
+    stopped. Where `work` fails by itself, its error comes with what the pods say too.
     """
+    try:
+        before = await _workloads(site)
+    except ProviderError:
+        work.close()
+        raise
     working = asyncio.ensure_future(work)
-    following = asyncio.ensure_future(_follow(site, attempt, message))
+    following = asyncio.ensure_future(_follow(site, attempt, message, before))
     try:
         await asyncio.wait({working, following}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise following.result()
         await working
-    except ProviderTimedOut as late:
-        raise ProviderTimedOut(late.message, await _why(site) or late.said) from late
+    except (ProviderTimedOut, ProviderRefused) as error:
+        why = "" if following.done() else await _why(site)
+        raise type(error)(error.message, f"{why}; {error.said}" if why else error.said) from error
     finally:
         working.cancel()
         following.cancel()
         await asyncio.gather(working, following, return_exceptions=True)
 
 
-async def _follow(site: Site, attempt: Attempt, message: str) -> ProviderRefused:
+async def _follow(site: Site, attempt: Attempt, message: str, before: Seen) -> ProviderRefused:
     """Returns only when a rollout that was begun meanwhile has failed."""
     await attempt.report(Progress(message=message))
-    before: Seen | None = None
     while True:
         await asyncio.sleep(POLL_SECONDS)
         try:
             seen = await _workloads(site)
-            before = seen if before is None else before
             standings = {ref: standing(body) for ref, body in seen.items()}
             for ref, found in standings.items():
                 if found.failure is not None and _generation(seen, ref) != _generation(before, ref):

@@ -43,14 +43,18 @@ class HelmPlatform(Platform):
         self.world.write_kubeconfig(directory / "kubeconfig")
         self.binary = ensure(client)
         spec = {"kubeconfig": "./kubeconfig", "context": "demo", "helm": str(self.binary)}
-        self.connectors = Connectors({"cluster": Connector("cluster", "Kubernetes", spec, directory)})
-        self.registry = Registry(self.connectors)
-        provider = self.registry.find(DeploymentType.NATIVE_HELM)
-        assert provider is not None
-        self.provider = provider
-        self.target = provider.target_model(connectorRef="cluster", namespace=NAMESPACE, releaseName=RELEASE)
+        self.connectors = {"cluster": Connector("cluster", "Kubernetes", spec, directory)}
+        self.connect()
+        self.target = self.provider.target_model(connectorRef="cluster", namespace=NAMESPACE, releaseName=RELEASE)
         self.deploy_steps = (self.spec("HelmDeploy"),)
         self.rollback_steps = (self.spec("HelmRollback"),)
+
+    def connect(self, **more: Connector) -> None:
+        """Make the provider anew, with more connectors, or others of the same names."""
+        self.connectors |= more
+        provider = Registry(Connectors(self.connectors)).find(DeploymentType.NATIVE_HELM)
+        assert provider is not None
+        self.provider = provider
 
     @property
     def world(self) -> KubernetesWorld:
