@@ -9,9 +9,9 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from pipelines.configuration_checks import connector_problems, known_references, type_problems
-from pipelines.configuration_writes import Written, write_configuration
-from pipelines.documents import Configuration, KnownReferences, load_configuration
-from pipelines.local_files import with_local_files
+from pipelines.configuration_writes import Written, write_configuration, write_packages
+from pipelines.documents import KnownReferences, load_configuration
+from pipelines.local_files import LocalFiles, with_local_files
 from pipelines.problems import ConfigurationProblems, Problem
 from pipelines.runtime import Runtime
 from pipelines.vocabulary import vocabulary_of
@@ -60,24 +60,26 @@ async def _apply(runtime: Runtime, text: str, directory: Path | None) -> Applied
     async with runtime.database.read() as connection:
         known = await known_references(connection, runtime.registry)
     # Reading a megabyte of YAML takes a second, which no other request should wait for.
-    configuration, documents = await asyncio.to_thread(_load, runtime, text, directory, known)
+    local, documents = await asyncio.to_thread(_load, runtime, text, directory, known)
+    configuration = local.configuration
     async with runtime.database.write() as session:
         if await known_references(session, runtime.registry) != known:
             raise _Outdated
         _refuse(await type_problems(session, runtime.registry, configuration, documents))
+        await write_packages(session, local.packages)
         written = await write_configuration(session, runtime.registry, configuration)
     return _applied(written)
 
 
 def _load(
     runtime: Runtime, text: str, directory: Path | None, known: KnownReferences
-) -> tuple[Configuration, dict[int, Document]]:
+) -> tuple[LocalFiles, dict[int, Document]]:
     vocabulary = vocabulary_of(runtime.registry, runtime.rules.allow_scripts)
     configuration = load_configuration(text, vocabulary, known)
     documents = {document.index: document for document in read_documents(text).documents}
-    configuration, problems = with_local_files(configuration, documents, directory)
-    _refuse(problems + connector_problems(runtime.registry, configuration, documents))
-    return configuration, documents
+    local = with_local_files(configuration, documents, directory, vocabulary)
+    _refuse([*local.problems, *connector_problems(runtime.registry, local.configuration, documents)])
+    return local, documents
 
 
 def _refuse(problems: list[Problem]) -> None:

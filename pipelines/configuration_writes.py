@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,7 +12,15 @@ from sqlmodel import col
 
 from db.columns import now
 from db.statuses import EnvironmentType
-from db.tables import Environment, EnvironmentGroup, EnvironmentGroupMember, Infrastructure, Pipeline, Service
+from db.tables import (
+    Environment,
+    EnvironmentGroup,
+    EnvironmentGroupMember,
+    Infrastructure,
+    Package,
+    Pipeline,
+    Service,
+)
 from pipelines.documents import Configuration
 from pipelines.documents.base import Model
 from pipelines.documents.environment import EnvironmentKind
@@ -51,6 +59,16 @@ async def write_configuration(
     written += await _pipelines(session, configuration)
     await session.flush()
     return written
+
+
+async def write_packages(session: AsyncSession, packages: Mapping[str, bytes]) -> None:
+    """Store packed directories by their digests, those that are not there yet."""
+    present = set(
+        await session.scalars(sa.select(col(Package.digest)).where(col(Package.digest).in_(packages.keys())))
+    )
+    session.add_all(
+        Package(digest=digest, content=content) for digest, content in packages.items() if digest not in present
+    )
 
 
 def definition_of(model: Model) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
-from db.tables import Stage
+from db.tables import Package, Stage
 from pipelines.plan import PlannedStage
 from pipelines.runtime import Runtime
 from pipelines.secret_marks import reveal
@@ -44,7 +45,24 @@ async def stage_records(runtime: Runtime, stage: PlannedStage, revealed: set[str
                 )
             )
         ).one()
-    return open_records(runtime, stage.deployment_type, row.resolved or {}, row.snapshot, revealed)
+        records = open_records(runtime, stage.deployment_type, row.resolved or {}, row.snapshot, revealed)
+        return replace(records, release=await _with_archives(connection, records.release))
+
+
+async def _with_archives(connection: AsyncConnection, release: Release) -> Release:
+    """The release with the packed directories of its manifests; executions hold only their digests."""
+    digests = {manifest.archive_digest for manifest in release.manifests if manifest.archive_digest}
+    if not digests:
+        return release
+    rows = await connection.execute(
+        sa.select(col(Package.digest), col(Package.content)).where(col(Package.digest).in_(digests))
+    )
+    packages: dict[str | None, bytes] = dict(rows.all())
+    manifests = (
+        manifest.model_copy(update={"archive": packages.get(manifest.archive_digest)})
+        for manifest in release.manifests
+    )
+    return release.model_copy(update={"manifests": tuple(manifests)})
 
 
 def open_records(
@@ -54,7 +72,7 @@ def open_records(
     snapshot: dict[str, Any] | None,
     revealed: set[str],
 ) -> StageRecords:
-    """The same from columns that were read before."""
+    """The same from columns that were read before; without packed directories, which only `deploy` needs."""
     provider = runtime.registry.find(deployment_type)
     if provider is None:
         raise ProviderRefused(f"Nothing here carries the deployment type {deployment_type}.")

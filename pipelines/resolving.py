@@ -8,7 +8,8 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from pipelines.documents.environment import Environment
-from pipelines.documents.service import Service
+from pipelines.documents.service import STORES, Service
+from pipelines.documents.service import Manifest as ServiceManifest
 from pipelines.documents.variables import Variable
 from pipelines.expressions import Scope, render_tree, scope_of
 from pipelines.manifest_text import render_manifest
@@ -93,13 +94,20 @@ def _artifact(service: Service, base: Words, words: Words) -> Artifact | None:
 
 
 def _manifests(service: Service, words: Words, late_words: frozenset[str]) -> tuple[Manifest, ...]:
-    return tuple(
-        Manifest(
-            identifier=manifest.identifier,
-            type=manifest.type,
-            content=render_manifest(manifest.spec.store.content or "", recording_scope(words), late_words),
-        )
-        for manifest in service.manifests
+    return tuple(_manifest(manifest, words, late_words) for manifest in service.manifests)
+
+
+def _manifest(manifest: ServiceManifest, words: Words, late_words: frozenset[str]) -> Manifest:
+    store = manifest.spec.store
+    written = store.type in STORES or store.digest is not None
+    return Manifest(
+        identifier=manifest.identifier,
+        type=manifest.type,
+        content=render_manifest(store.content or "", recording_scope(words), late_words),
+        options=_object(_rendered(manifest.spec.options, words)),
+        store=None if written else store.type,
+        store_spec={} if written else _object(_rendered(store.spec, words)),
+        archive_digest=store.digest,
     )
 
 

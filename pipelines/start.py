@@ -141,9 +141,7 @@ def _with_resolved_use(laid_out: LaidOut, words: Words) -> LaidOut:
 def _written(variable: Variable, value: Given) -> str:
     """The value as text. JSON's 1.10 is 1.1 by the time it gets here, and its true is no text either."""
     if isinstance(value, float | bool) and variable.type is not VariableType.NUMBER:
-        message = (
-            f'The variable "{variable.name}" is of type {variable.type}: give a text, in quotation marks.'
-        )
+        message = f'The variable "{variable.name}" is of type {variable.type}: give a text, in quotation marks.'
         raise _Refusal(Refused("INVALID_VARIABLE", message, ("variables", variable.name)))
     return str(value).lower() if isinstance(value, bool) else str(value)
 

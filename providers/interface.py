@@ -4,11 +4,11 @@ Each verb takes values and returns values; all raise only `providers.errors.Prov
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from providers.values import (
     Change,
@@ -31,6 +31,26 @@ class Verb(StrEnum):
 
     DEPLOY = "DEPLOY"
     ROLL_BACK = "ROLL_BACK"
+
+
+class NoOptions(BaseModel):
+    """A manifest type that takes nothing beside its store."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class ManifestType:
+    """A manifest type of the service YAML.
+
+    `options` is the model of what stands beside its store. `stores` are further stores that the provider reads
+    by itself, by their YAML type, with the model of their `spec`. Where `directory_with` names a file, a local
+    one is a directory that has it, and is packed into an archive when the configuration is loaded.
+    """
+
+    options: type[BaseModel] = NoOptions
+    stores: Mapping[str, type[BaseModel]] = field(default_factory=dict[str, type[BaseModel]])
+    directory_with: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +102,7 @@ class Provider(Protocol[TargetT, SnapshotT]):
 
     The declarations: `yaml_type` is the deployment type as the YAML spells it; `infrastructure_type` the YAML
     `type` and `target_model` the model of the `spec` of an infrastructure definition (frozen; camelCase aliases;
-    unknown keys refused); `manifest_types` the manifest types a service may carry; `step_types` the steps;
+    unknown keys refused); `manifest_types` what a service may carry, by YAML type; `step_types` the steps;
     `details_model` what an instance shows of itself; `safeguards` names, for each call that changes something, the
     token or precondition that makes it safe to repeat; and `late_words` are the first words of expressions in
     manifests that the platform itself fills in: they reach it as they are written.
@@ -95,7 +115,7 @@ class Provider(Protocol[TargetT, SnapshotT]):
     target_model: type[TargetT]
     snapshot_model: type[SnapshotT]
     details_model: type[InstanceDetails]
-    manifest_types: frozenset[str]
+    manifest_types: Mapping[str, ManifestType]
     step_types: Mapping[str, StepType]
     safeguards: Mapping[str, str]
     late_words: frozenset[str]

@@ -8,6 +8,7 @@ from typing import Any
 from providers.asg import AsgProvider
 from providers.connectors import Connectors
 from providers.ecs import EcsProvider
+from providers.helm import HelmProvider
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
 from providers.tas import TasProvider
@@ -17,6 +18,7 @@ AnyProvider = Provider[Any, Any]
 
 _PROVIDERS: tuple[Callable[[Connectors], AnyProvider], ...] = (
     KubernetesProvider,
+    HelmProvider,
     EcsProvider,
     AsgProvider,
     TasProvider,

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 
 class Value(BaseModel):
@@ -47,11 +47,21 @@ class Artifact(Value):
 
 
 class Manifest(Value):
-    """One manifest of a service, its expressions rendered. `type` is the YAML's manifest type."""
+    """One manifest of a service, its expressions rendered. `type` is the YAML's manifest type.
+
+    `options` is what stands beside its store. `store` and `store_spec` are those of a manifest that the provider
+    reads by itself; `content` is empty then. A directory comes as the digest of an archive (tar.gz); `archive` is
+    filled in for `deploy` only and never stored with executions.
+    """
 
     identifier: str
     type: str
-    content: str
+    content: str = ""
+    options: dict[str, JsonValue] = {}
+    store: str | None = None
+    store_spec: dict[str, JsonValue] = {}
+    archive_digest: str | None = None
+    archive: bytes | None = Field(default=None, exclude=True, repr=False)
 
 
 class Release(Value):

@@ -6,6 +6,7 @@ from db.tables.configuration import (
     EnvironmentGroup,
     EnvironmentGroupMember,
     Infrastructure,
+    Package,
     Pipeline,
     Service,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "Infrastructure",
     "Instance",
     "MachineToken",
+    "Package",
     "Pipeline",
     "Service",
     "Stage",

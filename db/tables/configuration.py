@@ -26,6 +26,17 @@ class Service(SQLModel, table=True):
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
 
 
+class Package(SQLModel, table=True):
+    """A directory that a service's manifest named, packed (tar.gz) when its configuration was applied.
+
+    By content: `digest` is its hex SHA-256, so that the same directory is stored once and never changes.
+    """
+
+    digest: str = Field(primary_key=True)
+    content: bytes = Field(sa_type=sa.LargeBinary)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
 class Environment(SQLModel, table=True):
     """Where services run. `definition` is its parsed YAML document."""
 

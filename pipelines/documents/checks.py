@@ -10,11 +10,11 @@ from pipelines.documents.environment import InfrastructureDefinition
 from pipelines.documents.failure import Action, ActionType, FailureStrategy
 from pipelines.documents.generic_steps import ShellScriptSpec
 from pipelines.documents.pipeline import Pipeline
-from pipelines.documents.reading import ProblemSink, validated
+from pipelines.documents.reading import ProblemSink, model_keys, validated
 from pipelines.documents.service import STORES, Manifest, Service
 from pipelines.documents.stages import Stage, StageType
 from pipelines.documents.steps import Step, StepGroup
-from pipelines.documents.vocabulary import GENERIC_STEPS, SCRIPT_STEPS, Vocabulary
+from pipelines.documents.vocabulary import GENERIC_STEPS, SCRIPT_STEPS, DeclaredManifest, Vocabulary
 from pipelines.documents.walk import stages_of, steps_of, texts_of
 from pipelines.expressions import ROOTS, ExpressionSyntaxError, parse, parse_condition
 from pipelines.problems import Path, ProblemCode, nearest, shown, suggestion
@@ -62,13 +62,16 @@ def check_service(service: Service, vocabulary: Vocabulary, sink: ProblemSink) -
     for path, manifest in placed:
         if words is None:
             continue
-        if manifest.type not in words.manifest_types:
+        declared = words.manifest_types.get(manifest.type)
+        if declared is not None:
+            _check_options(manifest, declared, (*path, "spec"), sink)
+        else:
             message = (
                 f'"{shown(manifest.type)}" is no manifest of {service.deployment_type}'
                 f"{suggestion(manifest.type, words.manifest_types)}"
             )
             sink.add(ProblemCode.INVALID_VALUE, message, (*path, "type"))
-        _check_store(manifest, (*path, "spec", "store"), sink)
+        _check_store(manifest, declared, (*path, "spec", "store"), sink)
 
 
 def check_infrastructure(
@@ -211,11 +214,27 @@ def _check_primary(service: Service, path: Path, sink: ProblemSink) -> None:
         sink.add(ProblemCode.UNKNOWN_REFERENCE, message, (*path, "primaryArtifactRef"))
 
 
-def _check_store(manifest: Manifest, path: Path, sink: ProblemSink) -> None:
-    model = STORES.get(manifest.spec.store.type)
+def _check_options(manifest: Manifest, declared: DeclaredManifest, path: Path, sink: ProblemSink) -> None:
+    """What stands beside the store; `store` is one of the keys that a misspelt one may have meant."""
+    options = manifest.spec.options
+    for key in [key for key in options if key not in model_keys(declared.options)]:
+        known = {"store", *model_keys(declared.options)}
+        message = f'unknown key "{shown(key)}"{suggestion(key, known)}'
+        sink.add(ProblemCode.UNKNOWN_KEY, message, path, at=(*path, key))
+        del options[key]
+    validated(declared.options, options, path, sink, rendered=False)
+
+
+def _check_store(manifest: Manifest, declared: DeclaredManifest | None, path: Path, sink: ProblemSink) -> None:
+    stores = STORES
+    if declared is not None:
+        # A directory cannot be written into the configuration itself.
+        own = STORES if declared.directory_with is None else {"Local": STORES["Local"]}
+        stores = {**own, **declared.stores}
+    model = stores.get(manifest.spec.store.type)
     if model is None:
         kind = manifest.spec.store.type
-        message = f'the store "{shown(kind)}" is not supported{suggestion(kind, STORES)}'
+        message = f'the store "{shown(kind)}" is not supported{suggestion(kind, stores)}'
         sink.add(ProblemCode.INVALID_VALUE, message, (*path, "type"))
         return
     validated(model, manifest.spec.store.spec, (*path, "spec"), sink, rendered=False)

@@ -8,6 +8,7 @@ from pipelines.documents.configuration import AnyDocument
 from pipelines.documents.environment import EnvironmentGroup, InfrastructureDefinition
 from pipelines.documents.pipeline import Pipeline
 from pipelines.documents.reading import ProblemSink
+from pipelines.documents.service import Service
 from pipelines.documents.stages import Stage
 from pipelines.documents.vocabulary import KnownReferences, Vocabulary
 from pipelines.documents.walk import stages_of
@@ -59,6 +60,8 @@ def check_references(model: AnyDocument, names: Names, vocabulary: Vocabulary, s
         for index, identifier in enumerate(model.env_identifiers):
             place: Path = ("environmentGroup", "envIdentifiers", index)
             _check_known("environment", identifier, names.environments, place, sink)
+    elif isinstance(model, Service):
+        _check_stores(model, names, vocabulary, sink)
     elif isinstance(model, InfrastructureDefinition):
         _check_infrastructure(model, names, vocabulary, sink)
     elif isinstance(model, Pipeline):
@@ -66,6 +69,17 @@ def check_references(model: AnyDocument, names: Names, vocabulary: Vocabulary, s
             wanted = vocabulary.intended(stage.spec.deployment_type or "")
             _check_service_of(stage, wanted, path, names, sink)
             _check_place_of(stage, wanted, path, names, sink)
+
+
+def _check_stores(service: Service, names: Names, vocabulary: Vocabulary, sink: ProblemSink) -> None:
+    """The connectors that manifests are fetched through."""
+    if names.connectors is None or service.deployment_type not in vocabulary.deployment_types:
+        return
+    for index, manifest in enumerate(service.manifests):
+        reference = manifest.spec.store.spec.get("connectorRef")
+        if isinstance(reference, str):
+            path: Path = ("service", "serviceDefinition", "spec", "manifests", index, "manifest", "spec", "store")
+            _check_known("connector", reference, names.connectors, (*path, "spec", "connectorRef"), sink)
 
 
 def _check_infrastructure(

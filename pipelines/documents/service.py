@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from pipelines.documents.base import (
@@ -71,6 +71,8 @@ class LocalStore(Model):
         return path
 
 
+# A local directory that was packed when the configuration was applied. Nobody can write this store.
+PACKAGE = "Package"
 STORES: Mapping[str, type[Model]] = MappingProxyType({"Inline": InlineStore, "Local": LocalStore})
 
 
@@ -90,17 +92,27 @@ class Store(Model):
         """The local path, relative to the configuration file."""
         return self._text("path")
 
+    @property
+    def digest(self) -> str | None:
+        """The SHA-256 of the directory that was packed."""
+        return self._text("digest") if self.type == PACKAGE else None
+
     def _text(self, key: str) -> str | None:
         value = self.spec.get(key)
         return value if isinstance(value, str) else None
 
 
 class ManifestSpec(Model):
-    """The store of a manifest, and options that some manifest types have."""
+    """The store of a manifest; what else may stand here, the platform's manifest type says."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="allow")
 
     store: Store
-    values_paths: tuple[Text, ...] = ()
-    skip_resource_versioning: bool = False
+
+    @property
+    def options(self) -> JsonObject:
+        """What stands beside the store, as written."""
+        return dict(self.model_extra or {})
 
 
 class Manifest(Model):

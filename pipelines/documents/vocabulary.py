@@ -26,6 +26,17 @@ class DeclaredStep(Protocol):
     def spec_model(self) -> type[BaseModel]: ...
 
 
+class DeclaredManifest(Protocol):
+    """What is read of a platform's manifest type; `providers.interface.ManifestType` has it all."""
+
+    @property
+    def options(self) -> type[BaseModel]: ...
+    @property
+    def stores(self) -> Mapping[str, type[BaseModel]]: ...
+    @property
+    def directory_with(self) -> str | None: ...
+
+
 class DeclaredPlatform(Protocol):
     """What is read of a provider; `providers.interface.Provider` has it all."""
 
@@ -36,7 +47,7 @@ class DeclaredPlatform(Protocol):
     @property
     def target_model(self) -> type[BaseModel]: ...
     @property
-    def manifest_types(self) -> frozenset[str]: ...
+    def manifest_types(self) -> Mapping[str, DeclaredManifest]: ...
     @property
     def step_types(self) -> Mapping[str, DeclaredStep]: ...
     @property
@@ -48,7 +59,7 @@ class DeploymentWords:
     """The words of one deployment type; the mappings go from a YAML type to the model of its `spec`."""
 
     infrastructures: Mapping[str, type[BaseModel]]
-    manifest_types: frozenset[str]
+    manifest_types: Mapping[str, DeclaredManifest]
     steps: Mapping[str, type[BaseModel]]
 
 
@@ -78,6 +89,11 @@ class Vocabulary:
         }
         late = frozenset(word for platform in known for word in platform.late_words)
         return cls(words, allow_scripts, expression_roots=late)
+
+    def manifest_type(self, deployment_type: str, manifest_type: str) -> DeclaredManifest | None:
+        """What that deployment type says of a manifest type; None where either is not known."""
+        words = self.deployment_types.get(deployment_type)
+        return None if words is None else words.manifest_types.get(manifest_type)
 
     def step_model(self, step_type: str) -> type[BaseModel] | None:
         """The model of that step type's `spec`, of any platform; None for a type nobody carries."""

@@ -16,10 +16,10 @@ from pipelines.documents.generic_steps import Shell, ShellScriptSpec
 from pipelines.documents.variables import VariableType
 from pipelines.expressions import ExpressionError
 from pipelines.quoting import ScriptError, ShellScript, render_script
-from pipelines.steps.process import Ended, run
 from pipelines.steps.texts import Texts
 from pipelines.steps.values import StepContext, StepFailed, StepResult
 from providers.connectors import ConnectorsError
+from providers.processes import Ended, run
 
 _PROGRAMS = {Shell.BASH: "bash", Shell.SH: "sh"}
 _REPORTED = """if [ "${{{name}+x}}" ]; then command printf '=%s\\0' "${name}"; else command printf '%s\\0' -; fi"""

@@ -25,7 +25,7 @@ from providers.aws.client import Accounts, Region
 from providers.aws.connecting import CONNECTOR_TYPE
 from providers.connectors import Connectors
 from providers.errors import ProviderRefused
-from providers.interface import Attempt, StepType, Verb
+from providers.interface import Attempt, ManifestType, StepType, Verb
 from providers.values import Change, DeploymentType, InstanceDetails, LiveInstance, Obstacle, Outcome, Release
 
 _STEPS = (
@@ -79,7 +79,7 @@ class AsgProvider:
     target_model: type[AsgTarget] = AsgTarget
     snapshot_model: type[AsgSnapshot] = AsgSnapshot
     details_model: type[InstanceDetails] = AsgDetails
-    manifest_types: frozenset[str] = MANIFEST_TYPES
+    manifest_types: Mapping[str, ManifestType] = dict.fromkeys(MANIFEST_TYPES, ManifestType())
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset()

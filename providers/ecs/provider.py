@@ -37,7 +37,7 @@ from providers.ecs.values import (
     TaskDetails,
 )
 from providers.errors import ProviderRefused
-from providers.interface import Attempt, StepType, Verb
+from providers.interface import Attempt, ManifestType, StepType, Verb
 from providers.values import (
     Change,
     DeploymentType,
@@ -87,7 +87,7 @@ class EcsProvider:
     target_model: type[EcsTarget] = EcsTarget
     snapshot_model: type[EcsSnapshot] = EcsSnapshot
     details_model: type[InstanceDetails] = TaskDetails
-    manifest_types: frozenset[str] = MANIFEST_TYPES
+    manifest_types: Mapping[str, ManifestType] = dict.fromkeys(MANIFEST_TYPES, ManifestType())
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset({"targetGroupArn"})

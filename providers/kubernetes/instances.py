@@ -45,15 +45,23 @@ class _Found:
 async def instances(site: Site, release: Release) -> tuple[LiveInstance, ...]:
     """The pods of the release's workloads that run or are about to, ordered by key."""
     objects = await place_all(site, parse_all(release.manifests))
-    refs = sorted(item.ref for item in objects if item.ref.is_workload)
-    namespaces = {site.namespace} | {ref.namespace for ref in refs if ref.namespace}
+    return await of_workloads(site, (item.ref for item in objects), release.artifact)
+
+
+async def of_workloads(
+    site: Site, refs: Iterable[Ref], artifact: Artifact | None, *, by_label: bool = True
+) -> tuple[LiveInstance, ...]:
+    """The pods of the workloads among `refs` and, `by_label`, all others that carry the release's label."""
+    wanted = sorted(ref for ref in refs if ref.is_workload)
+    namespaces = {site.namespace} | {ref.namespace for ref in wanted if ref.namespace}
     live, found = await asyncio.gather(
-        read_live(site, refs), each(sorted(namespaces), lambda namespace: _labelled(site, namespace))
+        read_live(site, wanted),
+        each(sorted(namespaces) if by_label else (), lambda namespace: _labelled(site, namespace)),
     )
     every = _merged(found)
     unlabelled = [ref for ref in live.bodies if _missing(ref, live.bodies[ref], every)]
     every = _merged([every, *await each(unlabelled, lambda ref: _selected(site, ref, live.bodies[ref]))])
-    listed = [_instance(pod, every, live, release.artifact) for pod in every.pods.values()]
+    listed = [_instance(pod, every, live, artifact) for pod in every.pods.values()]
     return tuple(sorted((item for item in listed if item is not None), key=lambda item: item.key))
 
 

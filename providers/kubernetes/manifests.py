@@ -11,7 +11,7 @@ from providers.errors import ProviderRefused
 from providers.kubernetes.objects import KubeObject
 from providers.kubernetes.tree import Tree, text, trees
 from providers.values import Manifest
-from providers.yaml_text import documents
+from providers.yaml_text import MOST_BYTES, documents
 
 MANIFEST_TYPE = "K8sManifest"
 
@@ -34,10 +34,10 @@ def parse_all(manifests: Iterable[Manifest]) -> tuple[KubeObject, ...]:
 
 
 @lru_cache(maxsize=128)
-def parse(identifier: str, content: str) -> tuple[KubeObject, ...]:
+def parse(identifier: str, content: str, most_bytes: int = MOST_BYTES) -> tuple[KubeObject, ...]:
     """The objects of one manifest, members of a List one by one; ProviderRefused names what is wrong."""
     where = f'Manifest "{identifier}"'
-    found = documents(where, content)
+    found = documents(where, content, most_bytes)
     bodies = [body for document in found if document is not None for body in _bodies(where, document)]
     return tuple(KubeObject.of(body, where) for body in bodies)
 

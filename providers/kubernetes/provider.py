@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel
 
-from providers.connectors import Connector, Connectors, ConnectorsError
+from providers.connectors import Connectors
 from providers.errors import ProviderRefused
-from providers.interface import Attempt, StepType, Verb
+from providers.interface import Attempt, ManifestType, StepType, Verb
 from providers.kubernetes import (
     bluegreen,
     canary,
@@ -21,9 +20,7 @@ from providers.kubernetes import (
     rollback,
     scaling,
 )
-from providers.kubernetes.client import Connection
-from providers.kubernetes.cluster import Cluster
-from providers.kubernetes.kubeconfig import read_access
+from providers.kubernetes.connecting import CONNECTOR_TYPE, Clusters
 from providers.kubernetes.live import Site
 from providers.kubernetes.manifests import MANIFEST_TYPE
 from providers.kubernetes.values import (
@@ -34,6 +31,7 @@ from providers.kubernetes.values import (
     DeleteSpec,
     KubernetesSnapshot,
     KubernetesTarget,
+    ManifestOptions,
     PodDetails,
     RollingDeploySpec,
     RollingRollbackSpec,
@@ -49,15 +47,6 @@ from providers.values import (
     Outcome,
     Release,
 )
-
-
-class ConnectorSpec(BaseModel):
-    """The `spec` of a connector of type Kubernetes: a kubeconfig file and, optionally, a context of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    kubeconfig: str = Field(min_length=1)
-    context: str | None = None
-
 
 _STEPS = (
     StepType("K8sRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
@@ -90,18 +79,17 @@ class KubernetesProvider:
     deployment_type: DeploymentType = DeploymentType.KUBERNETES
     yaml_type: str = "Kubernetes"
     infrastructure_type: str = "KubernetesDirect"
-    connector_type: str = "Kubernetes"
+    connector_type: str = CONNECTOR_TYPE
     target_model: type[KubernetesTarget] = KubernetesTarget
     snapshot_model: type[KubernetesSnapshot] = KubernetesSnapshot
     details_model: type[InstanceDetails] = PodDetails
-    manifest_types: frozenset[str] = frozenset({MANIFEST_TYPE})
+    manifest_types: Mapping[str, ManifestType] = {MANIFEST_TYPE: ManifestType(ManifestOptions)}
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset()
 
     def __init__(self, connectors: Connectors) -> None:
-        self._connectors = connectors
-        self._clusters: dict[str, Cluster] = {}
+        self._clusters = Clusters(connectors)
 
     async def capture(self, target: KubernetesTarget, release: Release) -> KubernetesSnapshot:
         return await capture.capture(self._site(target), release)
@@ -163,30 +151,7 @@ class KubernetesProvider:
         return await preflight.preflight(self._site(target), snapshot)
 
     async def close(self) -> None:
-        clusters = list(self._clusters.values())
-        self._clusters.clear()
-        for cluster in clusters:
-            await cluster.close()
+        await self._clusters.close()
 
     def _site(self, target: KubernetesTarget) -> Site:
-        cluster = self._clusters.get(target.connector_ref)
-        if cluster is None:
-            cluster = self._clusters[target.connector_ref] = self._connect(target.connector_ref)
-        return Site(cluster, target.namespace, target.release_name)
-
-    def _connect(self, identifier: str) -> Cluster:
-        try:
-            connector = self._connectors.get(identifier, self.connector_type)
-        except ConnectorsError as error:
-            raise ProviderRefused(str(error)) from error
-        path, spec = _kubeconfig(connector)
-        return Cluster(Connection(lambda: read_access(path, spec.context)))
-
-
-def _kubeconfig(connector: Connector) -> tuple[Path, ConnectorSpec]:
-    try:
-        spec = ConnectorSpec.model_validate(dict(connector.spec))
-    except ValidationError as error:
-        fields = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
-        raise ProviderRefused(f'Connector "{connector.identifier}" has an invalid spec: {fields}.') from error
-    return connector.directory / Path(spec.kubeconfig).expanduser(), spec
+        return Site(self._clusters.get(target.connector_ref), target.namespace, target.release_name)

@@ -32,6 +32,16 @@ class KubernetesTarget(Document):
     release_name: ReleaseName
 
 
+class ManifestOptions(Document):
+    """What may stand beside a K8sManifest's store: accepted for the sake of existing files, without effect here.
+
+    Whether a ConfigMap or Secret is versioned, its own annotation says (docs/decisions/0005).
+    """
+
+    values_paths: tuple[str, ...] = ()
+    skip_resource_versioning: bool | str = False
+
+
 class ObjectState(Value):
     """An object as it was: its identity and the digest of what it said, never what it said."""
 

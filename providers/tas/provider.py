@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from providers.connectors import Connectors, ConnectorsError
 from providers.errors import ProviderRefused
-from providers.interface import Attempt, StepType, Verb
+from providers.interface import Attempt, ManifestType, StepType, Verb
 from providers.tas import capture, deploying, instances, preflight, resizing, rollback, setting_up
 from providers.tas.access import Access, read_access
 from providers.tas.changing import SAFEGUARDS
@@ -63,8 +63,9 @@ class TasProvider:
     target_model: type[TasTarget] = TasTarget
     snapshot_model: type[TasSnapshot] = TasSnapshot
     details_model: type[InstanceDetails] = AppInstanceDetails
-    manifest_types: frozenset[str] = frozenset({MANIFEST_TYPE, VARIABLES_TYPE})
+    manifest_types: Mapping[str, ManifestType] = dict.fromkeys((MANIFEST_TYPE, VARIABLES_TYPE), ManifestType())
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
+    late_words: frozenset[str] = frozenset()
     safeguards: Mapping[str, str] = SAFEGUARDS
 
     def __init__(self, connectors: Connectors) -> None:

@@ -204,7 +204,8 @@ def test_a_further_migration_is_written_from_the_tables(tmp_path: Path, monkeypa
         path = write_revision("Add freeze windows")
     finally:
         METADATA.remove(added)
-    assert path.name == "0002_add_freeze_windows.py"
+    before = [int(found.name[:4]) for found in (ROOT / "db" / "migrations" / "versions").glob("[0-9]*.py")]
+    assert path.name == f"{max(before) + 1:04d}_add_freeze_windows.py"
     text = path.read_text()
     assert '"""Add freeze windows. Forward only: the way back is a backup."""' in text
     assert "sa.DateTime(timezone=True)" in text

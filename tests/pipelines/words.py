@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.documents.base import BoolOrExpression, DurationOrExpression, IntOrExpression, Model
 from pipelines.documents.vocabulary import DeploymentWords, KnownReferences, Vocabulary
+from providers.interface import ManifestType
 
 
 class Place(BaseModel):
@@ -32,10 +33,31 @@ class Rollout(Model):
     minimum_healthy_percentage: IntOrExpression | None = None
 
 
+class Options(Model):
+    """What may stand beside a store here."""
+
+    values_paths: tuple[str, ...] = ()
+    skip_resource_versioning: BoolOrExpression = False
+
+
+class Repository(Model):
+    """A store that the platform reads by itself."""
+
+    connector_ref: str
+
+
+MANIFESTS = {
+    "K8sManifest": ManifestType(Options),
+    "HelmChart": ManifestType(Options, {"Http": Repository}, directory_with="Chart.yaml"),
+}
+
+
 def words_of(infrastructure: tuple[str, type[BaseModel]], manifests: str, steps: str) -> DeploymentWords:
     """The words of a deployment type; manifests and steps are separated by spaces."""
     models: Mapping[str, type[BaseModel]] = dict.fromkeys(steps.split(), Rollout)
-    return DeploymentWords(dict([infrastructure]), frozenset(manifests.split()), models)
+    return DeploymentWords(
+        dict([infrastructure]), {name: MANIFESTS.get(name, ManifestType()) for name in manifests.split()}, models
+    )
 
 
 TYPES = {

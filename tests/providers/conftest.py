@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.providers.helm.platform import HelmPlatform
 from tests.providers.kubernetes.platform import KubernetesPlatform
 from tests.providers.platform import Platform
 from tests.providers.platforms import PLATFORMS
+from tests.vendor_clients import HELM_3, HELM_4
 
 
 @pytest.fixture(params=sorted(PLATFORMS))
@@ -24,4 +26,11 @@ def platform(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Platfor
 def cluster(tmp_path: Path) -> Iterator[KubernetesPlatform]:
     """Kubernetes."""
     with KubernetesPlatform(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=[HELM_3, HELM_4], ids=lambda client: client.name)
+def helm(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[HelmPlatform]:
+    """Native Helm, with each major of helm."""
+    with HelmPlatform(tmp_path, request.param) as made:
         yield made

@@ -21,6 +21,8 @@ class Platform(ABC):
 
     provider: AnyProvider
     target: BaseModel
+    agent: str = "^unship/"
+    """What the user agent of every request matches that the provider causes."""
     fewest_announced: int = 3
     """How many requests a deployment announces at least."""
     fewest_effects: int = 7
@@ -94,3 +96,10 @@ class Platform(ABC):
     def effects(self, mark: int) -> list[RequestRecord]:
         """The requests after `mark` that could change something."""
         return [request for request in self.world.requests.writes(mark) if not self.is_harmless(request)]
+
+    def announced(self, effects: list[RequestRecord]) -> int:
+        """How often the provider had to announce these effects: each by itself.
+
+        Not so where a program of the vendor's makes them, which is announced when it is started.
+        """
+        return len(effects)

@@ -243,7 +243,7 @@ def test_every_request_that_changes_something_is_announced_and_guarded(platform:
         await platform.provider.preflight(platform.target, platform.release(NEW), snapshot)
         await story.roll_back(snapshot, third)
         effects = platform.effects(mark)
-        assert len(effects) == first.effects + second.effects + third.effects
+        assert platform.announced(effects) == first.effects + second.effects + third.effects
         for request in platform.world.requests.writes(mark):
             assert platform.safeguard(request) in platform.provider.safeguards, request
 

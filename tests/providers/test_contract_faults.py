@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +13,6 @@ from tests.providers.attempts import TestAttempt
 from tests.providers.platform import Platform
 from tests.providers.stories import NEW, OLD, Story, tell
 
-USER_AGENT = "^unship/"
-
 
 def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> None:
     async def story(story: Story) -> None:
@@ -22,7 +21,7 @@ def test_an_answer_lost_after_any_effect_does_no_harm(platform: Platform) -> Non
         for number in range(60):
             snapshot = await story.capture(NEW)
             fault = platform.world.faults.add(
-                Fault(FaultMode.LOST, writes=True, skip=number, user_agent=USER_AGENT)
+                Fault(FaultMode.LOST, writes=True, skip=number, user_agent=platform.agent)
             )
             await story.deploy(NEW, TestAttempt(f"deploy-{number}"))
             assert set(platform.running()) == {NEW}
@@ -42,11 +41,11 @@ def test_answers_that_break_after_their_effects_do_no_harm(platform: Platform, m
         await story.deploy(OLD, TestAttempt("first"))
         before = platform.state()
         snapshot = await story.capture(NEW)
-        fault = platform.world.faults.add(Fault(mode, writes=True, user_agent=USER_AGENT, times=3))
+        fault = platform.world.faults.add(Fault(mode, writes=True, user_agent=platform.agent, times=3))
         await story.deploy(NEW, TestAttempt("second"))
         assert fault.fired == 3
         assert set(platform.running()) == {NEW}
-        fault = platform.world.faults.add(Fault(mode, writes=True, user_agent=USER_AGENT, times=3))
+        fault = platform.world.faults.add(Fault(mode, writes=True, user_agent=platform.agent, times=3))
         await story.roll_back(snapshot, TestAttempt("third"))
         assert fault.fired == 3
         assert platform.state() == before
@@ -57,17 +56,17 @@ def test_answers_that_break_after_their_effects_do_no_harm(platform: Platform, m
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(FaultMode.STATUS, status=503, times=2, user_agent=USER_AGENT),
-        Fault(FaultMode.STATUS, status=429, retry_after=1, times=1, user_agent=USER_AGENT),
-        Fault(FaultMode.DROP, times=3, user_agent=USER_AGENT),
-        Fault(FaultMode.GARBAGE, writes=False, times=2, user_agent=USER_AGENT),
+        Fault(FaultMode.STATUS, status=503, times=2),
+        Fault(FaultMode.STATUS, status=429, retry_after=1, times=1),
+        Fault(FaultMode.DROP, times=3),
+        Fault(FaultMode.GARBAGE, writes=False, times=2),
     ],
     ids=lambda fault: f"{fault.mode}-{fault.status}",
 )
 def test_a_passing_fault_is_outlasted(platform: Platform, fault: Fault) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
-        injected = platform.world.faults.add(fault)
+        injected = platform.world.faults.add(replace(fault, user_agent=platform.agent))
         await story.roll_back(snapshot, TestAttempt("third"))
         assert injected.fired == fault.times
         assert set(platform.running()) == {OLD}
@@ -78,7 +77,9 @@ def test_a_passing_fault_is_outlasted(platform: Platform, fault: Fault) -> None:
 def test_a_lasting_fault_ends_in_unreachable_after_at_most_five_retries(platform: Platform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
-        fault = platform.world.faults.add(Fault(FaultMode.STATUS, status=503, times=None, user_agent=USER_AGENT))
+        fault = platform.world.faults.add(
+            Fault(FaultMode.STATUS, status=503, times=None, user_agent=platform.agent)
+        )
         with pytest.raises(ProviderUnreachable):
             await story.roll_back(snapshot, TestAttempt("third"))
         assert 1 < max(Counter(fault.operations).values()) <= 6
@@ -89,7 +90,7 @@ def test_a_lasting_fault_ends_in_unreachable_after_at_most_five_retries(platform
 def test_credentials_that_are_not_accepted_are_refused_and_not_repeated(platform: Platform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
-        platform.world.faults.add(Fault(FaultMode.EXPIRED, times=None, user_agent=USER_AGENT))
+        platform.world.faults.add(Fault(FaultMode.EXPIRED, times=None, user_agent=platform.agent))
         with pytest.raises(ProviderRefused) as refused:
             await story.roll_back(snapshot, TestAttempt("third"))
         assert "credentials" in refused.value.message

@@ -16,7 +16,7 @@ from pipelines.documents.failure import FailureKind
 from pipelines.expressions import Scope, scope_of
 from pipelines.secret_marks import mark
 from pipelines.steps import GENERIC_STEPS, StepContext, StepFailed, StepResult
-from pipelines.steps.process import KEPT_BYTES, run
+from providers.processes import KEPT_BYTES, run
 from providers.values import Progress
 
 STEP = GENERIC_STEPS["ShellScript"]
@@ -245,7 +245,7 @@ def stubborn(tmp_path: Path) -> str:
 
 
 def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.steps.process.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("providers.processes.GRACE_SECONDS", 0.2)
 
 
 LOOPS: dict[str, Callable[[Coroutine[Any, Any, None]], None]] = {"asyncio": asyncio.run, "uvloop": uvloop.run}

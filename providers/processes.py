@@ -48,10 +48,13 @@ class Ended:
     errors: Tail
 
 
-async def run(command: Sequence[str], environment: Mapping[str, str], directory: Path) -> Ended:
+async def run(
+    command: Sequence[str], environment: Mapping[str, str], directory: Path, keeps_open: Sequence[int] = ()
+) -> Ended:
     """Run `command` with exactly this environment. Cancelled, it stops the whole group: SIGTERM, then SIGKILL.
 
-    `output` has what was written to both streams in the order of arrival, `errors` only the error stream.
+    `keeps_open` are file descriptors that the command inherits. `output` has what was written to both streams in
+    the order of arrival, `errors` only the error stream.
     Raises OSError where the command cannot be started.
     """
     output, errors = Tail(), Tail()
@@ -64,6 +67,7 @@ async def run(command: Sequence[str], environment: Mapping[str, str], directory:
             env=dict(environment),
             cwd=directory,
             start_new_session=True,
+            pass_fds=tuple(keeps_open),
         )
         process = await _started(asyncio.ensure_future(starting))
         out_write.close()

@@ -1,0 +1,1 @@
+"""Native Helm, with the real helm of both majors."""
