@@ -86,6 +86,19 @@ def test_configuration_is_applied_beside_a_running_server(
     assert f"{wrong}: document 7, line" in refused.complaint
 
 
+def test_what_is_applied_but_cannot_be_rolled_back_is_warned_about(
+    connectors: Path, tmp_path: Path, command: Command
+) -> None:
+    file = tmp_path / "one-way.yaml"
+    file.write_text(EXAMPLE.read_text().rpartition("            rollbackSteps:\n")[0])
+    done = command(tmp_path, "apply", str(file), connectors=str(connectors), allow_scripts="true")
+    assert (done.code, done.complaint) == (0, "")
+    warning, applied = done.output.splitlines()
+    assert warning.startswith(f"{file}: warning: document 7, line ")
+    assert "declares no rollbackSteps, so what it deploys cannot be rolled back" in warning
+    assert applied.startswith(f"{file}: applied 1 Service")
+
+
 def test_a_file_that_cannot_be_read_is_refused_in_words(tmp_path: Path, command: Command) -> None:
     name = "nothing.yaml"
     refused = command(tmp_path, "apply", str(tmp_path / name))
