@@ -23,9 +23,9 @@ async def _append(api: Api, key: str, event: EventType, status: str, message: st
         await journal.append(session, key, event, status=status, message=message)
 
 
-def test_the_last_reason_of_the_execution_itself_is_told(tmp_path: Path) -> None:
+def test_the_last_reason_of_the_execution_itself_is_told(database_url: str) -> None:
     async def check() -> None:
-        async with open_api(f"sqlite:///{tmp_path}/unship.db") as api:
+        async with open_api(database_url) as api:
             key, other = execution_id(3), execution_id(4)
 
             async def told() -> str | None:
