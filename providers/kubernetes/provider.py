@@ -129,6 +129,13 @@ class KubernetesProvider:
     ) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
 
+    async def check(self, connector: str) -> str:
+        cluster = self._connect(connector)
+        try:
+            return f"Kubernetes {await cluster.version()}"
+        finally:
+            await cluster.close()
+
     async def close(self) -> None:
         clusters = list(self._clusters.values())
         self._clusters.clear()
