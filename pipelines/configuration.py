@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pipelines.configuration_checks import connector_problems, known_references, type_problems
 from pipelines.configuration_writes import Written, write_configuration, write_packages
-from pipelines.documents import KnownReferences, load_configuration
+from pipelines.documents import KnownReferences, advice_on, load_configuration
 from pipelines.local_files import LocalFiles, with_local_files
 from pipelines.problems import ConfigurationProblems, Problem
 from pipelines.runtime import Runtime
@@ -25,11 +25,13 @@ _TRIES = 5
 class Applied:
     """What the documents now are, in their order: the name of the GraphQL type and the id of each.
 
-    `changed` are the ids of those that were new or different; the others were not touched.
+    `changed` are the ids of those that were new or different; the others were not touched. `warnings` are about
+    what may not do all that was meant.
     """
 
     nodes: tuple[tuple[str, str], ...]
     changed: frozenset[str]
+    warnings: tuple[Problem, ...] = ()
 
 
 class _Outdated(Exception):
@@ -68,7 +70,7 @@ async def _apply(runtime: Runtime, text: str, directory: Path | None) -> Applied
         _refuse(await type_problems(session, runtime.registry, configuration, documents))
         await write_packages(session, local.packages)
         written = await write_configuration(session, runtime.registry, configuration)
-    return _applied(written)
+    return _applied(written, advice_on(configuration, documents))
 
 
 def _load(
@@ -87,9 +89,10 @@ def _refuse(problems: list[Problem]) -> None:
         raise ConfigurationProblems(problems)
 
 
-def _applied(written: list[Written]) -> Applied:
+def _applied(written: list[Written], warnings: tuple[Problem, ...]) -> Applied:
     ordered = sorted(written, key=lambda item: item.document)
     return Applied(
         nodes=tuple((item.type_name, item.id) for item in ordered),
         changed=frozenset(item.id for item in ordered if item.changed),
+        warnings=warnings,
     )

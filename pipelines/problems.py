@@ -35,11 +35,15 @@ class ProblemCode(StrEnum):
     UNSUPPORTED_STEP = "UNSUPPORTED_STEP"
     STAGE_ROLLBACK_IN_ROLLBACK_STEPS = "STAGE_ROLLBACK_IN_ROLLBACK_STEPS"
     SCRIPTS_DISABLED = "SCRIPTS_DISABLED"
+    NO_ROLLBACK_STEPS = "NO_ROLLBACK_STEPS"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One complaint. `document`, `line` and `column` count from 1; `path` leads to the value."""
+    """One complaint, or one warning about what was applied all the same.
+
+    `document`, `line` (in the whole input) and `column` count from 1; `path` leads to the value in the document.
+    """
 
     code: ProblemCode
     message: str
@@ -58,12 +62,15 @@ class ConfigurationProblems(Exception):
     """A configuration was refused as a whole; `problems` holds every complaint, in order of position."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(
-            sorted(problems, key=lambda problem: (problem.document, problem.line, problem.column))
-        )
+        self.problems = in_order(problems)
         shown = [str(problem) for problem in self.problems[:_SHOWN_PROBLEMS]]
         rest = len(self.problems) - len(shown)
         super().__init__("\n".join([*shown, *([f"and {rest} more"] if rest > 0 else [])]))
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems by their position in the input."""
+    return tuple(sorted(problems, key=lambda problem: (problem.document, problem.line, problem.column)))
 
 
 def path_text(path: Path) -> str:

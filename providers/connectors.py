@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from providers import complaints
+
 
 class ConnectorsError(Exception):
     """The connectors file cannot be used; the message names the file, the connector and what to do."""
@@ -92,15 +94,28 @@ def resolve_reference(reference: str, directory: Path) -> str:
     raise ConnectorsError(f"The secret {reference} is not set; use env:NAME or file:PATH.")
 
 
+def _read(path: Path) -> _File:
+    try:
+        parsed: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConnectorsError(f"{path}: the connectors file cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConnectorsError(f"{path}: the connectors file is not UTF-8 text.") from error
+    except yaml.YAMLError as error:
+        raise ConnectorsError(f"{path}: {complaints.of_syntax(error)}.") from error
+    try:
+        return _File.model_validate(parsed)
+    except ValidationError as error:
+        found = complaints.of_values(error, parsed)
+        # Without its cause, which quotes the file.
+        raise ConnectorsError("\n".join(f"{path}: {complaint}." for complaint in found)) from None
+
+
 def load_connectors(path: Path | None) -> Connectors:
     """Read the connectors file (`UNSHIP_CONNECTORS`); no file means no connectors."""
     if path is None:
         return Connectors()
-    try:
-        parsed: object = yaml.safe_load(path.read_text(encoding="utf-8"))
-        document = _File.model_validate(parsed)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise ConnectorsError(f"{path}: the connectors file cannot be read: {error}") from error
+    document = _read(path)
     by_identifier: dict[str, Connector] = {}
     for entry in document.connectors:
         if entry.identifier in by_identifier:

@@ -148,6 +148,15 @@ class Provider(Protocol[TargetT, SnapshotT]):
         """Whether the way back is open: is what the snapshot refers to still there. Changes nothing."""
         ...
 
+    async def check(self, connector: str) -> str:
+        """Who answers at the connector of that identifier: product and version, in a few words.
+
+        One cheap read that proves the address and the credentials; changes nothing. ProviderError says why there
+        is no answer, also where the connector's spec cannot be used. The caller bounds the time. Of the platforms
+        that share a connector type, the first in the registry is asked.
+        """
+        ...
+
     async def close(self) -> None:
         """Give connections back. The provider is not used afterwards."""
         ...

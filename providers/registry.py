@@ -41,6 +41,10 @@ class Registry:
         """The provider of that type; None for one that Unship shows but cannot act on."""
         return self._providers.get(deployment_type)
 
+    def of_connector(self, connector_type: str) -> AnyProvider | None:
+        """The provider that can check connectors of that type; None for a type that nothing here uses."""
+        return next((provider for provider in self if provider.connector_type == connector_type), None)
+
     async def close(self) -> None:
         for provider in self:
             await provider.close()

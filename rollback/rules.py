@@ -80,6 +80,7 @@ def not_latest(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterato
                 f"{', and was rolled back' if undone else ''}.",
                 "Run the pipeline with the version you want." if undone else f"Roll back {stage.newer} instead.",
                 stage_id=stage.id,
+                execution_id=stage.newer.execution_id,
             )
 
 
@@ -130,6 +131,7 @@ def already_rolled_back(facts: DeploymentFacts, _circumstances: Circumstances) -
                 if left and not nothing_left
                 else "Run the pipeline with the version you want; that deployment can be rolled back.",
                 stage_id=stage.id,
+                execution_id=undo.rollback.execution_id,
             )
 
 
@@ -142,6 +144,7 @@ def rollback_in_progress(facts: DeploymentFacts, _circumstances: Circumstances) 
                 f'Stage "{stage.planned.name}" is being rolled back by {running}.',
                 f"Follow {running}; one that fails or is aborted can be tried again.",
                 stage_id=stage.id,
+                execution_id=running.execution_id,
             )
 
 
@@ -168,6 +171,7 @@ def target_busy(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterat
                 f'Stage "{stage.planned.name}": {stage.holder_message}',
                 f"Wait for {stage.holder}, or abort it.",
                 stage_id=stage.id,
+                execution_id=stage.holder.execution_id,
             )
 
 

@@ -43,7 +43,10 @@ class ReasonCode(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason for or against a rollback. `stage_id` is the stage of the original execution it concerns."""
+    """One reason for or against a rollback.
+
+    `stage_id` is the stage of the original execution it concerns; `execution_id` the other execution it names.
+    """
 
     code: ReasonCode
     message: str
@@ -51,6 +54,7 @@ class Reason:
     severity: Severity = Severity.BLOCKING
     stage_id: str | None = None
     overridable: bool = False
+    execution_id: str | None = None
 
 
 @dataclass(frozen=True)

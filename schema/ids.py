@@ -40,7 +40,8 @@ def required_id(value: str, type_name: str, argument: str) -> str:
     """As `database_id`; InputRefused with INVALID_ID for any other value."""
     found = database_id(value, type_name)
     if found is None:
+        wanted = f"{'an' if type_name[0] in 'AEIOU' else 'a'} {type_name}"
         raise InputRefused(
-            RefusalCode.INVALID_ID, f"`{argument}` is not the id of a {type_name}; pass an `id` as it was read."
+            RefusalCode.INVALID_ID, f"`{argument}` is not the id of {wanted}; pass an `id` as it was read."
         )
     return found

@@ -30,5 +30,7 @@ def scope_of(target: RollbackTargetInput) -> Scope:
         return Scope(instance_id=required_id(instance_id, "Instance", "instanceId"))
     stage_ids = given(target.stage_ids) or []
     if not stage_ids:
-        raise InputRefused(RefusalCode.INVALID_ID, "`stageIds` is empty; name at least one stage.")
+        raise InputRefused(
+            RefusalCode.INVALID_ID, "`stageIds` is empty: at least one id is needed; pass the `id` of a stage."
+        )
     return Scope(stage_ids=tuple(required_id(stage_id, "Stage", "stageIds") for stage_id in stage_ids))

@@ -29,7 +29,10 @@ class ConfigurationRefused(Exception):
 
 
 async def apply_texts(settings: Settings, texts: Sequence[tuple[str, str, Path | None]]) -> list[str]:
-    """Apply each (name, text, directory) in turn; one line of what each contained. Stops at the first refusal."""
+    """Apply each (name, text, directory) in turn. Stops at the first refusal.
+
+    Of each, a line for every warning and one of what it contained.
+    """
     settings.prepare_files()
     url = settings.resolved_database_url
     await migrate.upgrade(url)
@@ -45,6 +48,7 @@ async def apply_texts(settings: Settings, texts: Sequence[tuple[str, str, Path |
             await log.record(_happened(name, text, outcome))
             if not isinstance(outcome, Applied):
                 raise ConfigurationRefused("\n".join(f"{name}: {problem}" for problem in outcome))
+            lines += [f"{name}: warning: {warning}" for warning in outcome.warnings]
             lines.append(f"{name}: applied {_counted(outcome)}")
     finally:
         await registry.close()

@@ -1,7 +1,8 @@
-"""What `python -m server check` verifies: settings, database, engine. Imports db and providers."""
+"""What `python -m server check` verifies: connectors, database, engine. Imports db and providers."""
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
@@ -17,9 +18,13 @@ from db import migrate
 from db.database import Database
 from db.statuses import ACTIVE_EXECUTIONS
 from db.tables import Execution
-from providers.connectors import load_connectors
+from providers.connectors import Connector, ConnectorsError, load_connectors
+from providers.errors import ProviderError
+from providers.registry import Registry
 from server.health import probe_database
 from server.settings import Settings
+
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,7 @@ class Finding:
 
 async def check(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which they were looked at. Changes nothing."""
-    connectors = sorted(load_connectors(settings.connectors).identifiers())
-    findings = [Finding("connectors", True, ", ".join(connectors) or "none (UNSHIP_CONNECTORS is not set)")]
+    findings = await _connectors(settings.connectors)
     path = _sqlite_file(settings.resolved_database_url)
     if path is not None and not path.exists():
         return [*findings, Finding("database", True, f"{path} is not there yet; the first start creates it")]
@@ -42,6 +46,39 @@ async def check(settings: Settings) -> list[Finding]:
         findings += [_intact("database file", path), _intact("engine file", path.with_name(f"{path.name}-engine"))]
     findings += [finding async for finding in _asked(settings.resolved_database_url)]
     return findings
+
+
+async def _connectors(path: Path | None) -> list[Finding]:
+    """Whether the connectors file can be used, and who answers at each connector of it."""
+    try:
+        connectors = load_connectors(path)
+    except ConnectorsError as error:
+        return [Finding("connectors", False, str(error))]
+    names = sorted(connectors.identifiers())
+    none = "none (UNSHIP_CONNECTORS is not set)" if path is None else "none (the file lists none)"
+    registry = Registry(connectors)
+    try:
+        reached = await asyncio.gather(*(_reached(registry, connectors.by_identifier[name]) for name in names))
+    finally:
+        await registry.close()
+    return [Finding("connectors", True, ", ".join(names) or none), *reached]
+
+
+async def _reached(registry: Registry, connector: Connector) -> Finding:
+    what = f"connector {connector.identifier}"
+    provider = registry.of_connector(connector.type)
+    if provider is None:
+        known = ", ".join(sorted({one.connector_type for one in registry}))
+        return Finding(
+            what, False, f'nothing here uses connectors of the type "{connector.type}" (known: {known})'
+        )
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return Finding(what, True, f"reachable, {await provider.check(connector.identifier)}")
+    except TimeoutError:
+        return Finding(what, False, f"it did not answer within {_ANSWER_SECONDS:g} s")
+    except ProviderError as error:
+        return Finding(what, False, str(error))
 
 
 async def _asked(url: str) -> AsyncGenerator[Finding]:

@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     apply.add_argument("files", nargs="+", metavar="FILE", help="a YAML file; - reads standard input")
     commands.add_parser("export-schema", help="print the GraphQL schema", description="Print the SDL.")
     commands.add_parser(
-        "check", help="verify database and engine", description="Verify the settings, the database and the engine."
+        "check",
+        help="verify connectors, database and engine",
+        description="Verify the settings, each connector (who answers there), the database and the engine.",
     )
     add_security_commands(commands)
     return parser

@@ -16,8 +16,8 @@ from db.queries.byid import rows_by, values_by_id
 from db.queries.columns import columns_of
 from db.queries.grouping import grouped
 from db.queries.listing import Listing, Search, SortKey
-from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind, ExecutionStatus, RollbackStatus
-from db.tables import Environment, Execution, Pipeline, Service, Stage
+from db.statuses import ACTIVE_EXECUTIONS, EventType, ExecutionKind, ExecutionStatus, RollbackStatus
+from db.tables import Environment, Event, Execution, Pipeline, Service, Stage
 
 
 class ExecutionRow(NamedTuple):
@@ -164,6 +164,34 @@ async def statuses_since(
 
 async def executions_by_id(connection: AsyncConnection, ids: Sequence[str]) -> list[ExecutionRow | None]:
     return await rows_by(connection, Execution, ExecutionRow, "id", ids)
+
+
+async def status_reasons_of_executions(connection: AsyncConnection, ids: Sequence[str]) -> list[str | None]:
+    """Of each execution, the last reason that was given for a status of it."""
+    rows = await connection.execute(_STATUS_REASONS, {"ids": ids})
+    found: dict[str, str | None] = {row[0]: row[1] for row in rows}
+    return [found.get(key) for key in ids]
+
+
+def _last_reason() -> sa.ScalarSelect[str | None]:
+    """Of one execution, from its newest event backwards, along the events' primary key."""
+    return (
+        sa.select(col(Event.message))
+        .where(
+            col(Event.execution_id) == col(Execution.id),
+            col(Event.type) == EventType.EXECUTION_STATUS_CHANGED,
+            col(Event.message).is_not(None),
+        )
+        .order_by(col(Event.sequence).desc())
+        .limit(1)
+        .correlate(Execution)
+        .scalar_subquery()
+    )
+
+
+_STATUS_REASONS = sa.select(col(Execution.id), _last_reason()).where(
+    col(Execution.id).in_(sa.bindparam("ids", expanding=True))
+)
 
 
 async def yaml_of_executions(connection: AsyncConnection, ids: Sequence[str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Configuration documents: typed, frozen models of the YAML and the loader that reads them. Pure."""
 
+from pipelines.documents.advice import advice_on
 from pipelines.documents.configuration import Configuration, Loaded
 from pipelines.documents.loader import load_configuration, parse_pipeline
 from pipelines.documents.pipeline import Pipeline
@@ -12,6 +13,7 @@ __all__ = [
     "Loaded",
     "Pipeline",
     "Vocabulary",
+    "advice_on",
     "load_configuration",
     "parse_pipeline",
 ]

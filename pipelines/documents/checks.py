@@ -132,7 +132,7 @@ def _check_step(
     step: Step, stage: StageType, deployment_type: str, path: Path, vocabulary: Vocabulary, sink: ProblemSink
 ) -> None:
     if step.type in SCRIPT_STEPS and not vocabulary.allow_scripts:
-        message = f"{step.type} steps are switched off; remove the step, or ask the operator to allow scripts"
+        message = f"{step.type} steps are switched off; remove the step, or have UNSHIP_ALLOW_SCRIPTS=true set"
         sink.add(ProblemCode.SCRIPTS_DISABLED, message, (*path, "type"))
     model = vocabulary.step_model(step.type)
     if model is None:

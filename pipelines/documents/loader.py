@@ -35,7 +35,7 @@ def load_configuration(text: str | bytes, vocabulary: Vocabulary, known: KnownRe
     """
     parts = _read(text)
     _check_expressions(parts, vocabulary)
-    names = names_of([(part.kind, part.sink.document) for part in parts], known)
+    names = names_of([(part.kind, part.sink.document) for part in parts], known, vocabulary)
     for part in parts:
         part.model = validated(KINDS[part.kind], json_of(part.body), (part.kind,), part.sink, rendered=True)
         _check(part.model, vocabulary, part.sink)

@@ -26,8 +26,16 @@ class Names:
     connectors: frozenset[str] | None
 
 
-def names_of(documents: Sequence[tuple[str, Document]], known: KnownReferences) -> Names:
-    """What the input declares, read from the bare trees so that mistakes do not matter; and what is known."""
+def names_of(documents: Sequence[tuple[str, Document]], known: KnownReferences, vocabulary: Vocabulary) -> Names:
+    """What the input declares, read from the bare trees so that mistakes do not matter; and what is known.
+
+    A misspelt deployment type, which is reported where it stands, counts as the one that was meant.
+    """
+
+    def type_at(document: Document, path: tuple[str, ...]) -> str | None:
+        found = text_at(document.root, path)
+        return None if found is None else vocabulary.intended(found)
+
     services: dict[str, str | None] = dict(known.services)
     environments = set(known.environments)
     infrastructures: dict[tuple[str, str], str | None] = dict(known.infrastructures)
@@ -36,12 +44,12 @@ def names_of(documents: Sequence[tuple[str, Document]], known: KnownReferences) 
         if identifier is None:
             continue
         if kind == "service":
-            services[identifier] = text_at(document.root, (kind, "serviceDefinition", "type"))
+            services[identifier] = type_at(document, (kind, "serviceDefinition", "type"))
         if kind == "environment":
             environments.add(identifier)
         if kind == "infrastructureDefinition":
             environment = text_at(document.root, (kind, "environmentRef")) or ""
-            infrastructures[environment, identifier] = text_at(document.root, (kind, "deploymentType"))
+            infrastructures[environment, identifier] = type_at(document, (kind, "deploymentType"))
     return Names(services, frozenset(environments), infrastructures, known.connectors)
 
 

@@ -21,7 +21,7 @@ from providers.asg.values import (
     RollingRollbackSpec,
     SwapServiceSpec,
 )
-from providers.aws.client import Accounts, Region
+from providers.aws.client import Accounts, Region, who_answers
 from providers.aws.connecting import CONNECTOR_TYPE
 from providers.connectors import Connectors
 from providers.errors import ProviderRefused
@@ -136,6 +136,9 @@ class AsgProvider:
         snapshot: AsgSnapshot,
     ) -> tuple[Obstacle, ...]:
         return await checking.obstacles(Site(self._region(target)), snapshot)
+
+    async def check(self, connector: str) -> str:
+        return await who_answers(self._accounts.at(connector))
 
     async def close(self) -> None:
         await self._accounts.close()

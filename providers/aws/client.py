@@ -76,6 +76,12 @@ class Region:
         raise ProviderUnreachable(f"Unship could not {doing}: AWS gave no end of pages.")
 
 
+async def who_answers(region: Region) -> str:
+    """The account that the connector's credentials belong to, and the region."""
+    identity = await region.call("sts", "GetCallerIdentity", {}, "ask AWS who it is")
+    return f"AWS account {text(identity, 'Account')}, {region.name}"
+
+
 class Accounts:
     """The accounts of a provider, one for each connector, opened when first needed."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from providers.aws.client import Accounts
+from providers.aws.client import Accounts, who_answers
 from providers.aws.connecting import CONNECTOR_TYPE
 from providers.connectors import Connectors
 from providers.ecs import (
@@ -146,6 +146,9 @@ class EcsProvider:
         snapshot: EcsSnapshot,
     ) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
+
+    async def check(self, connector: str) -> str:
+        return await who_answers(self._accounts.at(connector))
 
     async def close(self) -> None:
         await self._accounts.close()

@@ -116,6 +116,9 @@ class HelmProvider:
     ) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
 
+    async def check(self, connector: str) -> str:
+        return f"Kubernetes {await self._clusters.get(connector).version()}"
+
     async def close(self) -> None:
         await self._clusters.close()
 

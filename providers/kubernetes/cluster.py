@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import JsonValue
 
-from providers.errors import ProviderConflict, ProviderNotFound
+from providers.errors import ProviderConflict, ProviderNotFound, ProviderUnreachable
 from providers.kubernetes.calls import Call, Effect
 from providers.kubernetes.client import Connection
 from providers.kubernetes.discovery import Discovery, Kind
@@ -169,6 +169,14 @@ class Cluster:
                 yield WatchEvent(text(line, "type") or "", body)
         finally:
             await lines.aclose()
+
+    async def version(self) -> str:
+        """The version that the API server says it has; ProviderUnreachable if it is none."""
+        answer = await self._connection.send(Call("ask the API server for its version", "GET", "/version"))
+        found = text(answer, "gitVersion")
+        if found is None:
+            raise ProviderUnreachable("What answers there is not the Kubernetes API.")
+        return found
 
     async def close(self) -> None:
         await self._connection.close()

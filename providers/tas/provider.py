@@ -11,6 +11,7 @@ from providers.errors import ProviderRefused
 from providers.interface import Attempt, ManifestType, StepType, Verb
 from providers.tas import capture, deploying, instances, preflight, resizing, rollback, setting_up
 from providers.tas.access import Access, read_access
+from providers.tas.calls import Call
 from providers.tas.changing import SAFEGUARDS
 from providers.tas.client import Connection
 from providers.tas.foundation import Foundation
@@ -119,6 +120,11 @@ class TasProvider:
     ) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
 
+    async def check(self, connector: str) -> str:
+        visible = Call("ask the foundation for its organizations", "GET", "/v3/organizations", {"per_page": "1"})
+        await self._foundation(connector).connection.send(visible)
+        return "Cloud Foundry, API v3"
+
     async def close(self) -> None:
         foundations = list(self._foundations.values())
         self._foundations.clear()
@@ -126,12 +132,14 @@ class TasProvider:
             await foundation.connection.close()
 
     def _site(self, target: TasTarget) -> Site:
-        reference = target.connector_ref
-        foundation = self._foundations.get(reference)
+        return Site(self._foundation(target.connector_ref), target)
+
+    def _foundation(self, connector: str) -> Foundation:
+        foundation = self._foundations.get(connector)
         if foundation is None:
-            foundation = Foundation(Connection(lambda: self._access(reference)))
-            self._foundations[reference] = foundation
-        return Site(foundation, target)
+            foundation = Foundation(Connection(lambda: self._access(connector)))
+            self._foundations[connector] = foundation
+        return foundation
 
     def _access(self, identifier: str) -> Access:
         try:

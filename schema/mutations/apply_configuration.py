@@ -25,7 +25,12 @@ class ApplyConfigurationInput:
 class ApplyConfigurationPayload:
     applied: list[Node] = strawberry.field(description="What was created or updated.")
     user_errors: list[UserError] = strawberry.field(
-        description="Every problem, with document, line, column and key; if there is one, nothing was applied."
+        description="Every problem with its place in the YAML; if there is one, nothing was applied."
+    )
+    warnings: list[UserError] = strawberry.field(
+        description="What was applied but may not do all that was meant, with its place in the YAML: "
+        "NO_ROLLBACK_STEPS for a stage that deploys and declares no rollbackSteps. Expect new codes. Empty where "
+        "nothing was applied."
     )
     client_mutation_id: str | None = strawberry.field(description=CLIENT_MUTATION_ID)
 
@@ -39,16 +44,16 @@ async def apply(info: Ctx, wanted: ApplyConfigurationInput) -> ApplyConfiguratio
     info.context.renew()
     applied: list[Node] = []
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
     if isinstance(answer, Applied):
         found = await asyncio.gather(*(node(info.context.loaders, *one) for one in answer.nodes))
         applied = [one for one in found if one is not None]
+        warnings = answer.warnings
     else:
         problems = answer
     return ApplyConfigurationPayload(
         applied=applied,
-        user_errors=[
-            UserError.make(problem.code, str(problem), [str(part) for part in problem.path])
-            for problem in problems
-        ],
+        user_errors=[UserError.of_problem(problem) for problem in problems],
+        warnings=[UserError.of_problem(warning) for warning in warnings],
         client_mutation_id=given(wanted.client_mutation_id),
     )

@@ -7,6 +7,7 @@ import strawberry
 
 from db.queries.executions import executions_by_id
 from pipelines.answers import Refused
+from pipelines.problems import Problem
 from resolvers.errors import InputRefused
 from schema.context import RequestContext
 from schema.types.execution import Execution
@@ -21,7 +22,20 @@ CLIENT_MUTATION_ID = "Any text of the client's; comes back in the payload."
 class UserError:
     code: str = strawberry.field(description="What is wrong, for programs. Expect new codes.")
     message: str = strawberry.field(description="What is wrong and what to do next, for people.")
-    path: list[str] | None = strawberry.field(description="The part of the input it is about.")
+    path: list[str] | None = strawberry.field(
+        description="What it is about: the fields of the mutation's input that lead there. Of applyConfiguration: "
+        "the keys and list positions (from 0) that lead there inside the YAML document; of a missing or unknown "
+        "key, those of the mapping that lacks or holds it. Empty for the document as a whole."
+    )
+    document: int | None = strawberry.field(
+        default=None, description="Of applyConfiguration: which document of the YAML, counted from 1."
+    )
+    line: int | None = strawberry.field(
+        default=None, description="Of applyConfiguration: the line in the whole YAML, counted from 1."
+    )
+    column: int | None = strawberry.field(
+        default=None, description="Of applyConfiguration: the column in that line, counted from 1."
+    )
 
     @classmethod
     def of(cls, refused: Refused) -> "UserError":
@@ -30,6 +44,17 @@ class UserError:
     @classmethod
     def of_input(cls, refused: InputRefused, path: Sequence[str]) -> "UserError":
         return cls.make(refused.code, refused.message, path)
+
+    @classmethod
+    def of_problem(cls, problem: Problem) -> "UserError":
+        return cls(
+            code=str(problem.code),
+            message=str(problem),
+            path=[str(part) for part in problem.path],
+            document=problem.document,
+            line=problem.line,
+            column=problem.column,
+        )
 
     @classmethod
     def make(cls, code: str, message: str, path: Sequence[str] | None = None) -> "UserError":

@@ -7,10 +7,16 @@ from typing import ClassVar
 import strawberry
 
 from db.queries.events import Events
-from db.queries.executions import ExecutionRow, executions_by_id, rollbacks_of_executions, yaml_of_executions
+from db.queries.executions import (
+    ExecutionRow,
+    executions_by_id,
+    rollbacks_of_executions,
+    status_reasons_of_executions,
+    yaml_of_executions,
+)
 from db.queries.pipelines import pipelines_by_id
 from db.queries.stages import stages_of_executions
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus
+from db.statuses import FINISHED_EXECUTIONS, ExecutionKind, ExecutionStatus, RollbackStatus
 from resolvers.loading import Relation
 from resolvers.paging import page
 from resolvers.rollbacks import eligibilities
@@ -26,12 +32,20 @@ from schema.types.node import Node
 from schema.types.stage import Stage
 from schema.warming import Relations, warm
 
+_WITH_REASON = FINISHED_EXECUTIONS | {ExecutionStatus.ABORTING}
+
+
+def _ending(row: ExecutionRow) -> str | None:
+    """The execution, if it ends or has ended: a snapshot of an earlier time does not know why it will."""
+    return row.id if row.status in _WITH_REASON else None
+
 
 @strawberry.type(description="One run of a pipeline, forward or back.")
 class Execution(Node):
     relations: ClassVar[Relations] = {
         "pipeline": Relation(pipelines_by_id, attrgetter("pipeline_id")),
         "yaml": Relation(yaml_of_executions, attrgetter("id")),
+        "status_reason": Relation(status_reasons_of_executions, _ending),
         "stages": Relation(stages_of_executions, attrgetter("id")),
         "original_execution": Relation(executions_by_id, attrgetter("original_execution_id")),
         "rollbacks": Relation(rollbacks_of_executions, attrgetter("id")),
@@ -72,6 +86,13 @@ class Execution(Node):
     @strawberry.field(description="The YAML it runs with, frozen when it was accepted.")
     def yaml(self, info: Ctx) -> str:
         return info.context.loaders.mapped(self.relations["yaml"], self.row, str)
+
+    @strawberry.field(
+        description="Why it ended as it did, or why it is stopping: the last reason that was given for a status "
+        "of it; null before, and where none was given. Its stages and steps have a `statusReason` of their own."
+    )
+    def status_reason(self, info: Ctx) -> str | None:
+        return info.context.loaders.optional(self.relations["status_reason"], self.row, str)
 
     @strawberry.field(description="Its stages in the order in which it runs them.")
     async def stages(self, info: Ctx) -> list[Stage]:

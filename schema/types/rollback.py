@@ -1,11 +1,15 @@
 """Verdicts, plans and previews of rollbacks."""
 
 from datetime import datetime
+from operator import attrgetter
+from typing import ClassVar
 
 import strawberry
 
+from db.queries.executions import executions_by_id
 from db.queries.stages import stages_by_id
 from providers.values import Change
+from resolvers.loading import Relation
 from rollback.values import (
     Eligibility,
     PlannedStageView,
@@ -17,14 +21,20 @@ from rollback.values import (
     Verdict,
 )
 from schema.context import Ctx
+from schema.types import execution as executions
 from schema.types import stage as stages
 from schema.types.artifact import Artifact
-from schema.types.lazies import AStage
+from schema.types.lazies import AnExecution, AStage
+from schema.warming import Relations, warm
 
 
 @strawberry.type(description="One reason for or against a rollback.")
 class RollbackReason:
-    stage_id: strawberry.Private[str | None]
+    relations: ClassVar[Relations] = {
+        "stage": Relation(stages_by_id, attrgetter("stage_id")),
+        "execution": Relation(executions_by_id, attrgetter("execution_id")),
+    }
+    row: strawberry.Private[Reason]
     code: ReasonCode = strawberry.field(description="Which reason it is.")
     severity: Severity = strawberry.field(description="Whether it forbids the rollback.")
     message: str = strawberry.field(description="The reason in words.")
@@ -34,7 +44,7 @@ class RollbackReason:
     @classmethod
     def of(cls, reason: Reason) -> "RollbackReason":
         return cls(
-            stage_id=reason.stage_id,
+            row=reason,
             code=reason.code,
             severity=reason.severity,
             message=reason.message,
@@ -43,26 +53,31 @@ class RollbackReason:
         )
 
     @strawberry.field(description="The stage of the original execution that it concerns; null if all of it.")
-    async def stage(self, info: Ctx) -> AStage | None:
-        if self.stage_id is None:
-            return None
-        row = await info.context.loaders.load(stages_by_id, self.stage_id)
-        return None if row is None else stages.Stage.of(row)
+    def stage(self, info: Ctx) -> AStage | None:
+        return info.context.loaders.optional(self.relations["stage"], self.row, stages.Stage.of)
+
+    @strawberry.field(
+        description="The other execution that it names: the rollback that runs or ran already, the one that holds "
+        "the target, or the newer deployment; null where it names none."
+    )
+    def execution(self, info: Ctx) -> AnExecution | None:
+        return info.context.loaders.optional(self.relations["execution"], self.row, executions.Execution.of)
 
 
 @strawberry.type(description="Whether a rollback may begin, with every reason at once.")
 class RollbackEligibility:
+    value: strawberry.Private[Eligibility]
     verdict: Verdict = strawberry.field(description="The answer.")
-    reasons: list[RollbackReason] = strawberry.field(description="Every reason for it.")
     evaluated_at: datetime = strawberry.field(description="When it was judged; it may change at any time.")
 
     @classmethod
     def of(cls, value: Eligibility) -> "RollbackEligibility":
-        return cls(
-            verdict=value.verdict,
-            reasons=[RollbackReason.of(reason) for reason in value.reasons],
-            evaluated_at=value.evaluated_at,
-        )
+        return cls(value=value, verdict=value.verdict, evaluated_at=value.evaluated_at)
+
+    @strawberry.field(description="Every reason for it.")
+    async def reasons(self, info: Ctx) -> list[RollbackReason]:
+        await warm(info, RollbackReason.relations, self.value.reasons)
+        return [RollbackReason.of(reason) for reason in self.value.reasons]
 
 
 @strawberry.type(description="A step of a planned rollback.")

@@ -43,6 +43,7 @@ def test_a_rollout_under_way_is_finished_and_nothing_follows_it(yard: Yard) -> N
     until_told(yard, rollback)
     assert yard.unship.abort(rollback)["execution"]["status"] == "ABORTING"
     assert yard.unship.finish(rollback) == "ABORTED"
+    assert yard.unship.execution(rollback)["statusReason"].endswith(": test"), "as the one who aborted it said"
     assert steps_of(yard.unship, rollback) == {"undo": "SUCCEEDED", "next": "ABANDONED"}
     assert yard.tags() == [OLD, OLD]
     assert_it_can_be_tried_again(yard, execution)

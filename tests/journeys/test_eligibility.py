@@ -58,6 +58,7 @@ def test_execution_not_successful_names_the_status(yard: Yard, gate: Gate) -> No
     assert "abort" in reason["remedy"]
     gate.open()
     assert yard.unship.finish(execution) == "FAILED"
+    assert yard.unship.execution(execution)["statusReason"].startswith('Stage "prod": ')
     assert "FAILED" in reasons(yard, executionId=execution)["EXECUTION_NOT_SUCCESSFUL"]["message"]
 
 
@@ -68,6 +69,7 @@ def test_not_latest_deployment_names_the_newer_one_by_another_pipeline_too(yard:
     newer = yard.unship.deploy(f"{yard.name}_other", tag=NEXT)
     reason = reasons(yard, executionId=execution)["NOT_LATEST_DEPLOYMENT"]
     assert f"deployment #1 of pipeline {yard.name}_other" in reason["message"]
+    assert reason["execution"] == {"id": newer}
     assert refused(yard, executionId=execution) == ["NOT_LATEST_DEPLOYMENT"]
     yard.unship.rolled_back(newer)
     reason = reasons(yard, executionId=execution)["NOT_LATEST_DEPLOYMENT"]
@@ -104,12 +106,19 @@ def test_rollback_in_progress_names_it(yard: Yard, gate: Gate) -> None:
     rollback = yard.unship.roll_back(target={"executionId": execution})["execution"]["id"]
     until_running(yard.unship, rollback, "gate")
     first, second = (one["id"] for one in yard.instances())
-    assert "rollback #3" in reasons(yard, executionId=execution)["ROLLBACK_IN_PROGRESS"]["message"]
+    reason = reasons(yard, executionId=execution)["ROLLBACK_IN_PROGRESS"]
+    assert "rollback #3" in reason["message"]
+    assert reason["execution"] == {"id": rollback}
+    second_click = yard.unship.roll_back(target={"executionId": execution})
+    assert second_click["execution"] is None
+    assert [one["execution"] for one in second_click["eligibility"]["reasons"]] == [{"id": rollback}]
     assert refused(yard, instanceId=first) == refused(yard, instanceId=second) == ["ROLLBACK_IN_PROGRESS"]
     gate.open()
     assert yard.unship.finish(rollback) == "SUCCEEDED"
     assert refused(yard, executionId=execution) == ["ALREADY_ROLLED_BACK"]
-    assert "rollback #3" in reasons(yard, executionId=execution)["ALREADY_ROLLED_BACK"]["message"]
+    reason = reasons(yard, executionId=execution)["ALREADY_ROLLED_BACK"]
+    assert "rollback #3" in reason["message"]
+    assert reason["execution"] == {"id": rollback}
 
 
 def test_no_previous_deployment_when_nothing_ran_there(yard: Yard) -> None:
@@ -153,6 +162,7 @@ def test_previous_version_unavailable_when_the_way_back_was_deleted(yard: Yard) 
     reason = reasons(yard, executionId=execution)["PREVIOUS_VERSION_UNAVAILABLE"]
     assert reason["severity"] == "BLOCKING"
     assert reason["stage"] == {"identifier": "prod"}
+    assert reason["execution"] is None
     assert refused(yard, executionId=execution) == ["PREVIOUS_VERSION_UNAVAILABLE"]
 
 
@@ -176,6 +186,7 @@ def test_target_busy_names_the_execution_that_holds_it(yard: Yard, gate: Gate) -
     until_running(yard.unship, holder, "gate")
     reason = reasons(yard, executionId=execution)["TARGET_BUSY"]
     assert f"deployment #1 of pipeline {other}" in reason["message"]
+    assert reason["execution"] == {"id": holder}
     assert refused(yard, executionId=execution) == ["TARGET_BUSY"]
     yard.unship.abort(holder)
     gate.open()

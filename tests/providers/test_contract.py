@@ -5,12 +5,13 @@ The oracle is the world itself: its state, and its own log of requests.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from providers.connectors import Connectors
+from providers.connectors import Connector, Connectors
 from providers.errors import ProviderError
 from providers.interface import Verb
 from providers.registry import Registry
@@ -40,6 +41,47 @@ def test_a_provider_declares_steps_of_both_verbs(platform: Platform) -> None:
     verbs = {step.verb_for(undoing=undoing) for step in types for undoing in (False, True)}
     assert verbs == {Verb.DEPLOY, Verb.ROLL_BACK}
     assert all(name == step.name for name, step in platform.provider.step_types.items())
+
+
+def test_a_check_says_who_answers_and_changes_nothing(platform: Platform) -> None:
+    async def story(_: Story) -> None:
+        mark = platform.world.requests.mark
+        who = await platform.provider.check(connector_of(platform))
+        assert who.strip()
+        assert len(who.splitlines()) == 1
+        assert platform.world.requests.mark > mark, "it was asked"
+        assert platform.effects(mark) == []
+
+    tell(platform, story)
+
+
+def test_a_check_of_a_connector_that_is_not_there_is_refused(platform: Platform) -> None:
+    async def story(_: Story) -> None:
+        with pytest.raises(ProviderError, match="nowhere"):
+            await platform.provider.check("nowhere")
+
+    tell(platform, story)
+
+
+def test_a_check_of_a_connector_whose_spec_cannot_be_used_names_it(platform: Platform, tmp_path: Path) -> None:
+    provider = platform.provider
+    broken = Connector("broken", provider.connector_type, {"no such key": True}, tmp_path)
+
+    async def story() -> None:
+        registry = Registry(Connectors({"broken": broken}))
+        found = registry.find(provider.deployment_type)
+        assert found is not None
+        with pytest.raises(ProviderError, match="broken"):
+            await found.check("broken")
+        await registry.close()
+
+    asyncio.run(story())
+
+
+def connector_of(platform: Platform) -> str:
+    """The connector that the platform's target names."""
+    found: str = platform.target.model_dump(by_alias=True)["connectorRef"]
+    return found
 
 
 def test_nothing_is_captured_where_nothing_was(platform: Platform) -> None:

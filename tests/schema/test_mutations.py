@@ -182,6 +182,23 @@ def test_a_rollback_that_is_not_eligible_names_every_blocking_reason(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ({"executionId": "nonsense"}, "`executionId` is not the id of an Execution"),
+        ({"instanceId": "nonsense"}, "`instanceId` is not the id of an Instance"),
+        ({"stageIds": ["nonsense"]}, "`stageIds` is not the id of a Stage"),
+        ({"stageIds": []}, "at least one id is needed"),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_said_in_words(tmp_path: Path, target: dict[str, Any], said: str) -> None:
+    async def check(api: Api) -> None:
+        (error,) = (await _one(api, _ROLL_BACK, {"target": target}))["userErrors"]
+        assert said in error["message"]
+
+    _run(tmp_path, check)
+
+
+@pytest.mark.parametrize(
     ("target", "code"),
     [
         ({"executionId": "nonsense"}, "INVALID_ID"),

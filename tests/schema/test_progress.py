@@ -22,7 +22,8 @@ _EVENT = (
 )
 _PROGRESS = (
     "subscription ($id: ID!, $after: String) { executionProgress(executionId: $id, after: $after) "
-    f"{{ cursor hasMorePastEvents execution {{ status startedAt finishedAt }} events {{ {_EVENT} }} }} }}"
+    "{ cursor hasMorePastEvents execution { status statusReason startedAt finishedAt } "
+    f"events {{ {_EVENT} }} }} }}"
 )
 _E = ExecutionStatus
 
@@ -120,6 +121,7 @@ def test_a_long_replay_comes_in_batches_with_the_status_of_its_time(tmp_path: Pa
             assert [len(batch["events"]) for batch in batches] == [100, 100, 50]
             assert [batch["hasMorePastEvents"] for batch in batches] == [True, True, False]
             assert [batch["execution"]["status"] for batch in batches] == ["QUEUED", "RUNNING", "FAILED"]
+            assert [batch["execution"]["statusReason"] for batch in batches] == [None, None, "It broke."]
             assert [batch["execution"]["startedAt"] is None for batch in batches] == [True, False, False]
             assert [batch["execution"]["finishedAt"] is None for batch in batches] == [True, True, False]
             resumed = await _all(api, {"id": public, "after": batches[0]["cursor"]})

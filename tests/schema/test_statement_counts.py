@@ -9,7 +9,7 @@ import pytest
 from benchmarks.sizes import Size
 from tests.schema.api import Api, open_api, run
 
-_EXECUTION = "id status pipeline { name } stages { name steps { name outputs } environment { name } }"
+_EXECUTION = "id status statusReason pipeline { name } stages { name steps { name outputs } environment { name } }"
 _INSTANCE = (
     "key rollbackStatus service { name } environment { name } infrastructure { name environment { name } } "
     "details { deploymentType } execution { id }"
@@ -37,7 +37,10 @@ QUERIES: dict[str, tuple[str, int]] = {
         f"services(first: %d) {{ nodes {{ instances(first: 3) {{ nodes {{ {_INSTANCE} }} totalCount }} }} }}",
         10,
     ),
-    "executions": (f"executions(first: %d) {{ nodes {{ {_EXECUTION} yaml rollbacks {{ id }} }} }}", 9),
+    "executions": (
+        f"executions(first: %d) {{ nodes {{ {_EXECUTION} yaml rollbacks {{ id statusReason }} }} }}",
+        10,
+    ),
     "events": (
         (
             "executions(first: %d) { nodes { events(first: 10) { nodes { sequence "
@@ -81,11 +84,30 @@ def test_big_columns_and_totals_are_read_only_when_selected(big_url: str) -> Non
         await api.data("{ executions(first: 5) { nodes { id stages { id steps { id } } } } }")
         lean = " ".join(api.statements)
         assert "count(" not in lean
-        for column in ("yaml", "plan", "recorded", "snapshot", "resolved", "outputs"):
+        for column in ("yaml", "plan", "recorded", "snapshot", "resolved", "outputs", "message"):
             assert f".{column}" not in lean
         await api.data("{ executions(first: 5) { nodes { yaml } totalCount } }")
         assert ".yaml" in " ".join(api.statements)
         assert "count(" in " ".join(api.statements)
+
+    run(big_url, check)
+
+
+def test_the_executions_and_stages_that_reasons_name_are_loaded_together(big_url: str) -> None:
+    """Every reason but that of the newest executions names the newer deployment."""
+
+    async def check(api: Api) -> None:
+        counts: list[int] = []
+        for rows in (10, 100):
+            found = await api.data(
+                f"{{ executions(last: {rows}) {{ nodes {{ rollbackEligibility {{ reasons "
+                "{ code stage { name } execution { id sequenceId } } } } } }"
+            )
+            verdicts = [node["rollbackEligibility"]["reasons"] for node in found["executions"]["nodes"]]
+            named = [one["execution"]["id"] for reasons in verdicts for one in reasons if one["execution"]]
+            assert len(named) > rows
+            counts.append(len([one for one in api.statements if "PRAGMA" not in one]))
+        assert counts[0] == counts[1] <= 8, counts
 
     run(big_url, check)
 

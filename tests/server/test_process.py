@@ -15,6 +15,20 @@ from demo.children import ROOT, Child, ChildFailed, start_server, url_of
 from server.cli import main
 from tests.support.unship import Unship
 
+_KUBECONFIG = """
+clusters: [{{name: c, cluster: {{server: "http://127.0.0.1:{}"}}}}]
+contexts: [{{name: demo, context: {{cluster: c}}}}]
+current-context: demo
+"""
+_CONNECTORS = """
+connectors:
+  - {identifier: absent, type: Kubernetes, spec: {kubeconfig: ./absent}}
+  - {identifier: gone, type: Kubernetes, spec: {kubeconfig: ./gone}}
+  - {identifier: silent, type: Kubernetes, spec: {kubeconfig: ./silent}}
+  - {identifier: spec, type: Kubernetes, spec: {kubconfig: ./kubeconfig, context: [demo]}}
+  - {identifier: nowhere, type: Kubernetes, spec: {kubeconfig: ./kubeconfig, context: nowhere}}
+  - {identifier: type, type: Kubernets, spec: {}}
+"""
 EXAMPLE = ROOT / "examples" / "kubernetes.yaml"
 
 
@@ -86,6 +100,19 @@ def test_configuration_is_applied_beside_a_running_server(
     assert f"{wrong}: document 7, line" in refused.complaint
 
 
+def test_what_is_applied_but_cannot_be_rolled_back_is_warned_about(
+    connectors: Path, tmp_path: Path, command: Command
+) -> None:
+    file = tmp_path / "one-way.yaml"
+    file.write_text(EXAMPLE.read_text().rpartition("            rollbackSteps:\n")[0])
+    done = command(tmp_path, "apply", str(file), connectors=str(connectors), allow_scripts="true")
+    assert (done.code, done.complaint) == (0, "")
+    warning, applied = done.output.splitlines()
+    assert warning.startswith(f"{file}: warning: document 7, line ")
+    assert "declares no rollbackSteps, so what it deploys cannot be rolled back" in warning
+    assert applied.startswith(f"{file}: applied 1 Service")
+
+
 def test_a_file_that_cannot_be_read_is_refused_in_words(tmp_path: Path, command: Command) -> None:
     name = "nothing.yaml"
     refused = command(tmp_path, "apply", str(tmp_path / name))
@@ -103,6 +130,80 @@ def test_check_finds_a_sound_installation_sound_and_a_broken_one_broken(
     (tmp_path / "unship.db").write_bytes(b"no database" * 1000)
     broken = command(tmp_path, "check")
     assert broken.code == 1
+
+
+def test_check_says_of_each_connector_who_answers_there_or_why_nobody_does(
+    connectors: Path, tmp_path: Path, command: Command
+) -> None:
+    sound = command(tmp_path, "check", connectors=str(connectors))
+    assert sound.code == 0, sound.output
+    assert "ok       connectors: cluster\n" in sound.output
+    assert "ok       connector cluster: reachable, Kubernetes v1." in sound.output
+    (tmp_path / "kubeconfig").write_text((connectors.parent / "kubeconfig").read_text())
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        (tmp_path / "silent").write_text(_KUBECONFIG.format(port))
+        (tmp_path / "gone").write_text(_KUBECONFIG.format(1))
+        file = tmp_path / "connectors.yaml"
+        file.write_text(_CONNECTORS)
+        broken = command(tmp_path, "check", connectors=str(file))
+    found = dict(line.split(": ", 1) for line in broken.output.splitlines())
+    assert broken.code == 1
+    assert found["PROBLEM  connector absent"].startswith("The kubeconfig ")
+    assert "gave no connection" in found["PROBLEM  connector gone"]
+    assert found["PROBLEM  connector silent"] == "it did not answer within 5 s"
+    assert "invalid spec: kubeconfig, context, kubconfig" in found["PROBLEM  connector spec"]
+    assert 'no context "nowhere"' in found["PROBLEM  connector nowhere"]
+    assert 'connectors of the type "Kubernets"' in found["PROBLEM  connector type"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", 'expected a mapping with the key "connectors"'),
+        ("connectors: [", "not valid YAML at line 1, column 14"),
+        ("secrets: []", 'the key "connectors" is missing; add it'),
+        ("connectors: {a: b}", 'the key "connectors": expected a list'),
+        ("connectors: [a]", "connector number 1: expected a mapping of keys to values"),
+        (
+            "connectors: [{identifier: a, type: Kubernetes, spec: {}}, {identifier: b, spec: {}}]",
+            'connector "b": the key "type" is missing; add it',
+        ),
+        ("connectors: [{identifier: a, typ: K, type: K, spec: {}}]", 'connector "a": unknown key "typ"'),
+        (
+            "connectors: [{identifier: '', type: K, spec: {}}]",
+            'connector number 1: the key "identifier": must not',
+        ),
+        (
+            "connectors: [{identifier: a, type: K, spec: text}]",
+            'connector "a": the key "spec": expected a mapping',
+        ),
+        (
+            "connectors: []\nsecrets: [{identifier: s, ref: hunter2}]",
+            'secret "s": the key "ref": expected env:NAME',
+        ),
+    ],
+)
+def test_the_connectors_file_is_judged_in_words(tmp_path: Path, command: Command, content: str, said: str) -> None:
+    file = tmp_path / "connectors.yaml"
+    file.write_text(content)
+    checked = command(tmp_path, "check", connectors=str(file))
+    assert checked.code == 1
+    assert f"PROBLEM  connectors: {file}: " in checked.output
+    assert said in checked.output
+    assert "hunter2" not in checked.output
+    assert "pydantic" not in checked.output
+
+
+def test_check_tells_no_connectors_file_from_one_that_lists_none(tmp_path: Path, command: Command) -> None:
+    file = tmp_path / "connectors.yaml"
+    file.write_text("connectors: []")
+    listing = command(tmp_path, "check", connectors=str(file))
+    assert (listing.code, "connectors: none (the file lists none)" in listing.output) == (0, True)
+
+
+def test_check_says_that_no_connectors_file_is_set(tmp_path: Path, command: Command) -> None:
+    assert "connectors: none (UNSHIP_CONNECTORS is not set)" in command(tmp_path, "check").output
 
 
 def test_the_schema_is_exported_as_committed(tmp_path: Path, command: Command) -> None:

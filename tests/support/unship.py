@@ -150,8 +150,8 @@ class Unship:
         """Ask for a rollback; returns the payload."""
         payload: dict[str, Any] = self.data(
             "mutation ($input: RollbackDeploymentInput!) { rollbackDeployment(input: $input) { execution { id } "
-            "eligibility { verdict reasons { code severity message remedy stage { identifier } } } "
-            "userErrors { code message path } clientMutationId } }",
+            "eligibility { verdict reasons { code severity message remedy stage { identifier } "
+            "execution { id } } } userErrors { code message path } clientMutationId } }",
             input=request,
         )["rollbackDeployment"]
         return payload
@@ -175,7 +175,8 @@ class Unship:
     def eligibility(self, **target: Any) -> dict[str, Any]:
         found: dict[str, Any] = self.data(
             "query ($target: RollbackTargetInput!) { rollbackEligibility(target: $target) { verdict "
-            "reasons { code severity message remedy stage { identifier } overridable } evaluatedAt } }",
+            "reasons { code severity message remedy stage { identifier } execution { id } overridable } "
+            "evaluatedAt } }",
             target=target,
         )["rollbackEligibility"]
         return found
@@ -197,8 +198,9 @@ class Unship:
     def execution(self, execution: str) -> dict[str, Any]:
         """An execution with its stages and steps."""
         found: dict[str, Any] = self.data(
-            "query ($id: ID!) { execution(id: $id) { id kind sequenceId status rollbackStatus reason yaml "
-            "originalExecution { id } rollbacks { id status } stages { id identifier position status statusReason "
+            "query ($id: ID!) { execution(id: $id) { id kind sequenceId status statusReason rollbackStatus reason "
+            "yaml originalExecution { id } rollbacks { id status } "
+            "stages { id identifier position status statusReason "
             "artifact { displayName tag digest revision } previousArtifact { displayName tag } "
             "steps { identifier type status statusReason outputs } } } }",
             id=execution,

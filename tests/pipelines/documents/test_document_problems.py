@@ -126,6 +126,18 @@ MISTAKES = {
     ),
     "infrastructure of another type": PIPELINE.replace("identifier: prod-cluster", "identifier: prod-ecs"),
     "service of another type": PIPELINE.replace("serviceRef: web", "serviceRef: payments"),
+    "misspelt deployment type of an infrastructure that a stage deploys to": INFRASTRUCTURE.replace(
+        "deploymentType: Kubernetes", "deploymentType: Kubernets"
+    )
+    + f"---\n{PIPELINE.replace('prod-cluster', 'place')}",
+    "infrastructure without a deployment type that a stage deploys to": INFRASTRUCTURE.replace(
+        "  deploymentType: Kubernetes\n", ""
+    )
+    + f"---\n{PIPELINE.replace('prod-cluster', 'place')}",
+    "misspelt deployment type of a service that a stage deploys": SERVICE.replace(
+        "type: Kubernetes", "type: Kubernets"
+    )
+    + f"---\n{PIPELINE.replace('serviceRef: web', 'serviceRef: shop')}",
 }
 
 

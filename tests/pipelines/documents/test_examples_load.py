@@ -107,7 +107,7 @@ def test_scripts_switched_off_refuse_the_kubernetes_example() -> None:
     assert str(problem) == (
         "document 7, line 108, column 19, "
         "pipeline.stages[1].stage.spec.execution.rollbackSteps[1].step.type: "
-        "ShellScript steps are switched off; remove the step, or ask the operator to allow scripts"
+        "ShellScript steps are switched off; remove the step, or have UNSHIP_ALLOW_SCRIPTS=true set"
     )
 
 
