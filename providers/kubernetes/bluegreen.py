@@ -24,7 +24,7 @@ from providers.kubernetes.colours import (
     selector_of,
     services_of,
 )
-from providers.kubernetes.deploying import Plan, carry_out, manifests_of
+from providers.kubernetes.deploying import manifests_of
 from providers.kubernetes.discovery import POD
 from providers.kubernetes.history import History
 from providers.kubernetes.inventory import is_live
@@ -40,6 +40,7 @@ from providers.kubernetes.objects import (
     template,
     template_labels,
 )
+from providers.kubernetes.plans import Plan, carry_out
 from providers.kubernetes.records import applied_by, of_token
 from providers.kubernetes.references import configuration_names
 from providers.kubernetes.tree import Tree, number, put

@@ -12,7 +12,7 @@ from providers.interface import Attempt
 from providers.kubernetes.applying import place_all
 from providers.kubernetes.cluster import by_selector, each
 from providers.kubernetes.deleting import delete_once
-from providers.kubernetes.deploying import Plan, carry_out, manifests_of
+from providers.kubernetes.deploying import manifests_of
 from providers.kubernetes.discovery import CONFIG_MAP, DEPLOYMENT, SECRET, Kind
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
@@ -24,6 +24,7 @@ from providers.kubernetes.objects import (
     Ref,
     template,
 )
+from providers.kubernetes.plans import Plan, carry_out
 from providers.kubernetes.records import Record, applied_by, of_token
 from providers.kubernetes.references import needed, pull_secrets
 from providers.kubernetes.rollback import read_way

@@ -8,11 +8,11 @@ from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes.applying import ours_to_delete, remove
 from providers.kubernetes.cluster import each
-from providers.kubernetes.deploying import outputs
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import NEVER_DELETED, Ref
+from providers.kubernetes.plans import outputs
 from providers.kubernetes.records import Content, Record, StoredObject, of_token
 from providers.kubernetes.values import DeleteSpec, Operation, ResourceNames
 from providers.values import Effect, Outcome

@@ -10,10 +10,10 @@ from pydantic import JsonValue
 from providers.interface import Attempt
 from providers.kubernetes.applying import after_deletions, apply_all, delete_all, refuse_paused, remove
 from providers.kubernetes.claiming import claim_surplus
-from providers.kubernetes.deploying import outputs
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import KubeObject, Ref
+from providers.kubernetes.plans import outputs
 from providers.kubernetes.records import Content, Record, StoredObject, of_token
 from providers.kubernetes.undoing import Undoing, undoing
 from providers.kubernetes.values import KubernetesSnapshot, Operation
@@ -34,7 +34,7 @@ async def read_way(
     further = set(way.before) - named
     if further:
         rest = await read_live(site, further)
-        live = Live({**live.bodies, **rest.bodies}, live.autoscalers or rest.autoscalers)
+        live = Live({**live.bodies, **rest.bodies}, live.autoscalers + rest.autoscalers)
     return records, without_gaps(snapshot, way, records, live), live
 
 

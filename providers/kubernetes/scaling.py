@@ -6,11 +6,11 @@ import asyncio
 
 from providers.errors import ProviderNotFound, ProviderRefused
 from providers.interface import Attempt
-from providers.kubernetes.deploying import outputs
 from providers.kubernetes.history import History
 from providers.kubernetes.live import Site, read_live
 from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import SCALABLE, Ref
+from providers.kubernetes.plans import outputs
 from providers.kubernetes.records import Content, StoredObject, of_token
 from providers.kubernetes.tree import Tree, number
 from providers.kubernetes.values import CountSelection, Operation, ScaleSpec
