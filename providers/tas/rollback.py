@@ -94,7 +94,7 @@ async def _remove(changes: Changes, attempt: Attempt, found: Differences) -> Non
         await changes.delete_app(stranger.guid, stranger.name)
     for route in found.loose:
         await changes.delete_route(route)
-    await until_gone(changes.foundation, attempt, found.strangers, found.loose)
+    await until_gone(changes.foundation, attempt, [(one.guid, one.name) for one in found.strangers], found.loose)
 
 
 async def _rename(changes: Changes, family: Family, present: list[AppDifference]) -> None:

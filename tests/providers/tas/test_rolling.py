@@ -264,6 +264,21 @@ def test_a_deleted_app_closes_the_way_back(rolling: TasPlatform) -> None:
     tell(rolling, story)
 
 
+def test_a_foundation_that_asks_for_patience_gets_it(rolling: TasPlatform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        busy = Fault(FaultMode.STATUS, method="POST", path="/v3/deployments", status=503, retry_after=1)
+        fault = rolling.world.faults.add(busy)
+        await story.deploy(NEW, TestAttempt("second"))
+        assert fault.fired == 1
+        posted = [one for one in rolling.world.requests.writes() if one.path == "/v3/deployments"]
+        assert posted[1].time - posted[0].time >= 1
+        between = rolling.world.requests[posted[0].sequence : posted[1].sequence - 1]
+        assert any(one.method == "GET" and one.path == "/v3/deployments" for one in between), "it looked before"
+
+    tell(rolling, story)
+
+
 def test_an_auditor_is_told_which_role_is_missing(rolling: TasPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
