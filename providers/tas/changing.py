@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from providers.errors import ProviderConflict, ProviderRefused, ProviderUnreachable
 from providers.retry import wait_before
 from providers.tas.calls import Call, Effect
+from providers.tas.faults import BusyError
 from providers.tas.foundation import Foundation
 from providers.tas.marks import TOKEN_LABEL, Record, labels, mark, record_annotations, selector
 from providers.tas.wire import App, Build, Deployment, Destination, Package, Route, parsed
@@ -188,9 +189,9 @@ class Changes:
                 return found
             try:
                 return await make()
-            except (ProviderUnreachable, ProviderConflict):
+            except (ProviderUnreachable, ProviderConflict) as error:
                 number_of_try += 1
-                wait = wait_before(number_of_try, None)
+                wait = wait_before(number_of_try, error.retry_after if isinstance(error, BusyError) else None)
                 if wait is None:
                     raise
                 await asyncio.sleep(wait)

@@ -76,7 +76,10 @@ class Connection:
         error = faults.of_response(call.doing, answer.status, answer.content)
         # 429 comes before anything is done, the others may come after the effect.
         transient = answer.status == 429 or (call.repeatable and is_transient(answer.status))
-        return Failure(error, transient, retry_after(answer.retry_after))
+        wait = retry_after(answer.retry_after)
+        if not transient and is_transient(answer.status):
+            error = faults.BusyError(error, wait)
+        return Failure(error, transient, wait)
 
     async def _send(self, call: Call, token: Token) -> Answer:
         if call.effect is not None:

@@ -9,10 +9,11 @@ from providers.interface import Attempt
 from providers.tas.building import build_droplet
 from providers.tas.capture import snapshot_of
 from providers.tas.changing import Changes
+from providers.tas.clearing import cleared
 from providers.tas.configuring import configure, differing_limits, set_variables
 from providers.tas.live import Family, LiveApp, Site, state_of
 from providers.tas.manifest import AppManifest, read_manifest
-from providers.tas.marks import Kind, Record, record_of
+from providers.tas.marks import BESIDE, Kind, Record, record_of
 from providers.tas.routing import map_urls
 from providers.tas.specs import RollingDeploySpec
 from providers.tas.waiting import Watch
@@ -40,6 +41,8 @@ async def _roll_out(site: Site, release: Release, spec: RollingDeploySpec, attem
     if family.active is not None and family.record is not None and attempt.token in family.record.done:
         await watch.until_up(family.active.app.guid)
         return await outcome(site, family.active)
+    if family.record is not None and family.record.kind in BESIDE:
+        family = await cleared(site, family, attempt)
     base = await snapshot_of(site, family)
     record = Record(number=family.number_for(attempt.token), kind=Kind.ROLLING, base=base, token=attempt.token)
     if family.active is None:

@@ -31,6 +31,14 @@ _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
 }
 
 
+class BusyError(ProviderUnreachable):
+    """An answer after which nobody knows whether there was an effect, and how long to wait before looking."""
+
+    def __init__(self, error: ProviderError, retry_after: float | None) -> None:
+        super().__init__(error.message, error.said)
+        self.retry_after = retry_after
+
+
 def of_response(doing: str, status: int, content: bytes) -> ProviderError:
     """The error of an answer that is not a success. `doing` completes "Unship could not ..."."""
     said, codes = _said(status, content)

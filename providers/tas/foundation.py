@@ -24,11 +24,14 @@ from providers.tas.wire import (
     Route,
     parsed,
 )
-from providers.tree import number, text, texts, trees
+from providers.tree import digest, number, text, texts, trees
 
 PER_PAGE = 200
 
+MOST_REMEMBERED = 1_000
+
 ResourceT = TypeVar("ResourceT", bound=BaseModel)
+FactT = TypeVar("FactT")
 
 
 class Foundation:
@@ -37,7 +40,7 @@ class Foundation:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._images: dict[str, str | None] = {}
-        self._environments: dict[str, dict[str, str]] = {}
+        self._variables: dict[str, dict[str, str]] = {}
 
     async def space(self, organization: str, space: str) -> str:
         """The guid of a space; ProviderNotFound where it does not exist or may not be seen."""
@@ -98,7 +101,7 @@ class Foundation:
             found = await self.droplet(droplet)
             if found is None:
                 return None
-            self._images[droplet] = found.image
+            _remember(self._images, droplet, found.image)
         return self._images[droplet]
 
     async def revision(self, guid: str) -> Revision | None:
@@ -110,17 +113,18 @@ class Foundation:
         found = await self._all(Revision, doing, path, {"versions": str(version)})
         return next(iter(found), None)
 
-    async def revision_environment(self, guid: str) -> dict[str, str]:
-        """The variables of a revision, which never change."""
-        if guid not in self._environments:
-            doing = "read the variables of the revision"
-            body = await self.connection.send(Call(doing, "GET", f"/v3/revisions/{guid}/environment_variables"))
-            self._environments[guid] = texts(body, "var")
-        return self._environments[guid]
+    async def revision_variables(self, app: str, revision: str) -> dict[str, str]:
+        """The digests of a revision's variables, which never change; no value of one is kept."""
+        if revision not in self._variables:
+            path, doing = f"/v3/revisions/{revision}/environment_variables", "read the variables of the revision"
+            body = await self.connection.send(Call(doing, "GET", path))
+            _remember(self._variables, revision, variable_digests(app, texts(body, "var")))
+        return self._variables[revision]
 
     async def environment(self, app: str) -> dict[str, str]:
+        """The variables of an app; none of one that has just been deleted."""
         doing = "read the environment variables"
-        body = await self.connection.send(Call(doing, "GET", f"/v3/apps/{app}/environment_variables"))
+        body = await self.connection.find(Call(doing, "GET", f"/v3/apps/{app}/environment_variables"))
         return texts(body, "var")
 
     async def has_revisions(self, app: str) -> bool:
@@ -196,3 +200,15 @@ class Foundation:
             )
         )
         return tuple(parsed(model, one, doing) for body in (first, *further) for one in trees(body, "resources"))
+
+
+def variable_digests(app: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """A digest of each variable, different in every app and for every name, so that equal secrets do not show."""
+    return {name: digest([app, name, value])[:16] for name, value in sorted(variables.items())}
+
+
+def _remember(facts: dict[str, FactT], guid: str, fact: FactT) -> None:
+    """Keeps what never changes, within bounds."""
+    if len(facts) >= MOST_REMEMBERED:
+        facts.clear()
+    facts[guid] = fact

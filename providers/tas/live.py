@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from providers.tas import names
-from providers.tas.foundation import Foundation
+from providers.tas.foundation import Foundation, variable_digests
 from providers.tas.marks import APP_LABEL, Record, mark, record_of, selector
 from providers.tas.values import AppState, ProcessState, RouteState, TasTarget
 from providers.tas.wire import App, Deployment, Process, Revision, Route
@@ -140,7 +140,7 @@ async def version_of(foundation: Foundation, live: LiveApp, process: Process | N
     if revision is None:
         return await _unversioned(foundation, live, process)
     variables, image, number = await asyncio.gather(
-        foundation.revision_environment(revision.guid),
+        foundation.revision_variables(live.app.guid, revision.guid),
         foundation.image(revision.droplet_guid),
         _first_number(foundation, live.app.guid, revision),
     )
@@ -150,15 +150,16 @@ async def version_of(foundation: Foundation, live: LiveApp, process: Process | N
         revision=revision.guid,
         number=number,
         content=digest([live.app.guid, revision.droplet_guid, {**variables}, revision.processes])[:12],
-        variables=_digests(live.app.guid, variables),
+        variables=variables,
     )
 
 
 async def _unversioned(foundation: Foundation, live: LiveApp, process: Process | None) -> Version:
     """Where revisions are off: the app's own droplet and variables; an older process has the droplet before."""
-    current, variables = await asyncio.gather(
+    current, values = await asyncio.gather(
         foundation.current_droplet(live.app.guid), foundation.environment(live.app.guid)
     )
+    variables = variable_digests(live.app.guid, values)
     droplet, image = (current.guid, current.image) if current is not None else (None, None)
     rolling = live.deployment
     if rolling is not None and process is not None and process.guid not in rolling.process_guids:
@@ -171,7 +172,7 @@ async def _unversioned(foundation: Foundation, live: LiveApp, process: Process |
         revision=None,
         number=None,
         content=digest([live.app.guid, droplet, {**variables}])[:12],
-        variables=_digests(live.app.guid, variables),
+        variables=variables,
     )
 
 
@@ -188,11 +189,6 @@ async def _first_number(foundation: Foundation, app: str, revision: Revision) ->
             return number
         revision = earlier
     return number
-
-
-def _digests(app: str, variables: dict[str, str]) -> dict[str, str]:
-    """A digest of each variable, different in every app, so that equal secrets do not show."""
-    return {name: digest([app, name, value])[:16] for name, value in sorted(variables.items())}
 
 
 async def state_of(foundation: Foundation, live: LiveApp) -> AppState:

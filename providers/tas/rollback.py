@@ -26,17 +26,13 @@ async def roll_back(site: Site, snapshot: TasSnapshot, attempt: Attempt) -> Outc
     """Bring the service's apps back to the snapshot; SKIPPED if nothing differs from it."""
     family = await site.family(snapshot.name)
     found = await differences(site, family, snapshot)
-    done_before = family.record is not None and attempt.token in family.record.done
+    changes = Changes(site.foundation, attempt.token, attempt.before_effect)
     if not found.any:
         await _until_up(site, snapshot, attempt)
-        if done_before:
-            return Outcome(effect=Effect.CHANGED, outputs=_outputs(snapshot))
-        reason = "Every app is already as it was before the deployment."
-        return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(snapshot))
+        return await _already_there(changes, family, snapshot)
     closed = [one for one in await obstacles(site, family, found) if one.blocking]
     if closed:
         raise ProviderRefused(f"{closed[0].message} {closed[0].remedy}")
-    changes = Changes(site.foundation, attempt.token, attempt.before_effect)
     record = Record(
         number=family.number_for(attempt.token), kind=Kind.ROLL_BACK, base=snapshot, token=attempt.token
     )
@@ -48,6 +44,17 @@ async def roll_back(site: Site, snapshot: TasSnapshot, attempt: Attempt) -> Outc
     if active is not None and snapshot.active is not None:
         await changes.write_record(active.app, record.with_done(attempt.token, finished=True))
     return Outcome(effect=Effect.CHANGED, outputs=_outputs(snapshot))
+
+
+async def _already_there(changes: Changes, family: Family, snapshot: TasSnapshot) -> Outcome:
+    """Nothing is left to do, because an earlier try of this step did it, or because nothing differed."""
+    record, holder = family.record, family.holder
+    if record is not None and holder is not None and not record.finished and record.base == snapshot:
+        await changes.write_record(holder.app, record.with_done(changes.token, finished=True))
+    if record is not None and changes.token in (record.token, *record.done):
+        return Outcome(effect=Effect.CHANGED, outputs=_outputs(snapshot))
+    reason = "Every app is already as it was before the deployment."
+    return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(snapshot))
 
 
 async def _carry_out(site: Site, changes: Changes, attempt: Attempt, family: Family, found: Differences) -> None:
@@ -94,7 +101,7 @@ async def _remove(changes: Changes, attempt: Attempt, found: Differences) -> Non
         await changes.delete_app(stranger.guid, stranger.name)
     for route in found.loose:
         await changes.delete_route(route)
-    await until_gone(changes.foundation, attempt, found.strangers, found.loose)
+    await until_gone(changes.foundation, attempt, [(one.guid, one.name) for one in found.strangers], found.loose)
 
 
 async def _rename(changes: Changes, family: Family, present: list[AppDifference]) -> None:

@@ -14,18 +14,17 @@ from providers.tas import names
 from providers.tas.building import build_droplet
 from providers.tas.capture import snapshot_of
 from providers.tas.changing import Changes
+from providers.tas.clearing import cleared
 from providers.tas.configuring import configure, set_variables
 from providers.tas.deploying import first_start, give_droplet, outcome
-from providers.tas.live import Family, LiveApp, Site, state_of
+from providers.tas.live import Family, LiveApp, Site
 from providers.tas.manifest import AppManifest, Wanted, read_manifest
 from providers.tas.marks import Kind, Record, record_of
-from providers.tas.preflight import differences, obstacles
-from providers.tas.rollback import roll_back
 from providers.tas.routing import map_urls
 from providers.tas.specs import BlueGreenSetupSpec, SetupSpec
 from providers.tas.values import TasSnapshot
 from providers.tas.waiting import Watch, until_gone
-from providers.values import Outcome, Progress, Release
+from providers.values import Outcome, Release
 
 
 async def set_up(site: Site, release: Release, spec: SetupSpec, kind: Kind, attempt: Attempt) -> Outcome:
@@ -36,7 +35,7 @@ async def set_up(site: Site, release: Release, spec: SetupSpec, kind: Kind, atte
     family = await site.family(name)
     mine = _made_by(family, attempt.token)
     if mine is None:
-        family = await _cleared(site, family, attempt)
+        family = await cleared(site, family, attempt)
         base = await snapshot_of(site, family)
         record = Record(
             number=family.number_for(attempt.token),
@@ -112,7 +111,7 @@ async def _make_room(changes: Changes, attempt: Attempt, setup: _Setup, keep: in
     ]
     for one in surplus:
         await changes.delete_app(one.app.guid, one.app.name)
-    await until_gone(changes.foundation, attempt, [await state_of(changes.foundation, one) for one in surplus])
+    await until_gone(changes.foundation, attempt, [(one.app.guid, one.app.name) for one in surplus])
     if displaced.app.started:
         await changes.stop(displaced.app.guid, displaced.app.name)
     taken = {one.app.name for one in kept if one not in surplus}
@@ -127,42 +126,6 @@ async def _rename(changes: Changes, setup: _Setup) -> None:
         await changes.rename(old.app.guid, names.inactive(name))
     if setup.mine.app.name != wanted:
         await changes.rename(setup.mine.app.guid, wanted)
-
-
-async def _cleared(site: Site, family: Family, attempt: Attempt) -> Family:
-    """The apps without what an earlier release that did not come to its end has left behind."""
-    record = family.record
-    if record is None or record.finished:
-        return family
-    base = await snapshot_of(site, family)
-    found = await differences(site, family, base)
-    closed = any(one.blocking for one in await obstacles(site, family, found))
-    if base != record.base or not found.any or closed:
-        return family
-    await attempt.report(Progress(message="Bringing back what was before the release that failed"))
-    await roll_back(site, base, _Before(attempt))
-    return await site.family(family.name)
-
-
-@dataclass(frozen=True)
-class _Before:
-    """The part of an attempt before its own work, with a token of its own."""
-
-    whole: Attempt
-
-    @property
-    def token(self) -> str:
-        return f"{self.whole.token}-before"
-
-    @property
-    def seconds_left(self) -> float:
-        return self.whole.seconds_left
-
-    async def report(self, progress: Progress) -> None:
-        await self.whole.report(progress)
-
-    async def before_effect(self) -> None:
-        await self.whole.before_effect()
 
 
 def _made_by(family: Family, token: str) -> LiveApp | None:

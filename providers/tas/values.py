@@ -61,7 +61,7 @@ class HealthCheck(Value):
 
 
 class ProcessState(Value):
-    """One process type of an app. `command` is the digest of its start command, None for the droplet's own."""
+    """One process type of an app; its start command belongs to the revision."""
 
     type: str
     instances: int

@@ -12,7 +12,6 @@ from functools import partial
 from providers.errors import ProviderConflict, ProviderNotFound, ProviderRefused, ProviderTimedOut
 from providers.interface import Attempt
 from providers.tas.foundation import Foundation
-from providers.tas.values import AppState
 from providers.tas.wire import Deployment, Instance, Process, Route
 from providers.values import Progress
 
@@ -166,9 +165,9 @@ async def until_ended(foundation: Foundation, attempt: Attempt, deployment: Depl
 
 
 async def until_gone(
-    foundation: Foundation, attempt: Attempt, apps: Iterable[AppState], routes: Iterable[Route] = ()
+    foundation: Foundation, attempt: Attempt, apps: Iterable[tuple[str, str]], routes: Iterable[Route] = ()
 ) -> None:
-    """Until these apps and routes do not exist any more."""
+    """Until these apps (guid and name) and routes do not exist any more."""
     patience = Patience(attempt)
 
     async def wait(name: str, find: Callable[[], Awaitable[object]]) -> None:
@@ -177,7 +176,7 @@ async def until_gone(
             if not await patience.pause():
                 raise ProviderTimedOut(f"{name} was still being deleted when the step's time was over.")
 
-    for app in apps:
-        await wait(app.name, partial(foundation.app, app.guid))
+    for guid, name in apps:
+        await wait(name, partial(foundation.app, guid))
     for route in routes:
         await wait(route.url, partial(foundation.route, route.guid))

@@ -36,6 +36,7 @@ def set_env(world: CloudFoundryWorld, **variables: str | None) -> None:
     app = the_app(world)
     cf(world, "PATCH", f"/v3/apps/{app.guid}/environment_variables", {"var": variables}).raise_for_status()
     cf(world, "POST", f"/v3/apps/{app.guid}/actions/restart").raise_for_status()
+    world.clock.advance(5)
 
 
 def scale(world: CloudFoundryWorld, instances: int, name: str = "mailer") -> None:

@@ -14,7 +14,7 @@ from providers.tas.waiting import Watch
 from providers.values import Effect, Snapshot
 from sandbox.cloudfoundry.fates import CRASH_DETAILS, STAGING_ERROR, Fate
 from sandbox.core.faults import Fault, FaultMode
-from tests.providers.attempts import TestAttempt
+from tests.providers.attempts import BrokenOffError, TestAttempt
 from tests.providers.stories import NEW, OLD, Story, tell
 from tests.providers.tas.foundry import cf, scale, set_env, the_app, writes
 from tests.providers.tas.platform import TasPlatform
@@ -260,6 +260,36 @@ def test_a_deleted_app_closes_the_way_back(rolling: TasPlatform) -> None:
         found = await rolling.provider.preflight(rolling.target, rolling.release(NEW), snapshot)
         assert [one.blocking for one in found] == [True]
         assert "was deleted" in found[0].message
+
+    tell(rolling, story)
+
+
+def test_a_rollback_cut_before_its_last_request_is_finished_by_its_repetition(rolling: TasPlatform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        with pytest.raises(BrokenOffError):
+            await story.roll_back(snapshot, TestAttempt("third", breaks_before=3))
+        assert rolling.running() == [OLD, OLD]
+        outcome = await story.roll_back(snapshot, TestAttempt("third"))
+        assert outcome.effect is Effect.CHANGED
+        scale(rolling.world, 4)
+        counts = [group.count for group in (await story.capture(NEW)).groups]
+        assert counts == [4], "what is there counts again, not what the rollback was for"
+
+    tell(rolling, story)
+
+
+def test_a_foundation_that_asks_for_patience_gets_it(rolling: TasPlatform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        busy = Fault(FaultMode.STATUS, method="POST", path="/v3/deployments", status=503, retry_after=1)
+        fault = rolling.world.faults.add(busy)
+        await story.deploy(NEW, TestAttempt("second"))
+        assert fault.fired == 1
+        posted = [one for one in rolling.world.requests.writes() if one.path == "/v3/deployments"]
+        assert posted[1].time - posted[0].time >= 1
+        between = rolling.world.requests[posted[0].sequence : posted[1].sequence - 1]
+        assert any(one.method == "GET" and one.path == "/v3/deployments" for one in between), "it looked before"
 
     tell(rolling, story)
 

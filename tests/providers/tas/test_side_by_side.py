@@ -253,3 +253,21 @@ def test_a_route_that_the_manifest_does_not_name_moves_with_the_swap(colours: Ta
         assert colours.state() == before
 
     tell(colours, story)
+
+
+def test_a_rolling_deployment_after_a_canary_that_failed_clears_it_away(canary: TasCanaryPlatform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        canary.break_version("broken")
+        with pytest.raises(ProviderError):
+            await story.deploy("broken", TestAttempt("second", seconds_left=1.0))
+        canary.deploy_steps = (canary.spec("TasRollingDeploy"),)
+        snapshot = await story.capture(NEW)
+        await story.deploy(NEW, TestAttempt("third"))
+        assert await groups(story) == {"mailer": (2, {NEW})}
+        assert leads_to(canary.world) == {"mailer.apps.example.com": ["mailer"]}
+        await story.roll_back(snapshot, TestAttempt("fourth"))
+        assert Counter(canary.running()) == {OLD: 2}
+        assert set(apps(canary.world)) == {"mailer"}
+
+    tell(canary, story)
