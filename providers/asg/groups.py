@@ -49,8 +49,8 @@ class Member:
 
     @property
     def stays(self) -> bool:
-        """Whether it is not on its way out."""
-        return not self.state.startswith(("Terminat", "Detach"))
+        """Whether it is not on its way out, nor put aside by somebody."""
+        return not self.state.startswith(("Terminat", "Detach", "Standby", "EnteringStandby", "Warmed"))
 
     @property
     def serves(self) -> bool:
