@@ -49,8 +49,8 @@ class Member:
 
     @property
     def stays(self) -> bool:
-        """Whether it is not on its way out."""
-        return not self.state.startswith(("Terminat", "Detach"))
+        """Whether it is not on its way out, nor put aside by somebody."""
+        return not self.state.startswith(("Terminat", "Detach", "Standby", "EnteringStandby", "Warmed"))
 
     @property
     def serves(self) -> bool:
@@ -144,14 +144,6 @@ async def _whole(site: Site, described: Tree) -> Group:
     mixed = tree(described, "MixedInstancesPolicy") or None
     if mixed is not None:
         mixed = put(mixed, {}, "LaunchTemplate", "LaunchTemplateSpecification")
-    tags = [
-        Tag(
-            key=text(tag, "Key") or "",
-            value=text(tag, "Value") or "",
-            at_launch=tag.get("PropagateAtLaunch") is True,
-        )
-        for tag in trees(described, "Tags")
-    ]
     targets = described.get("TargetGroupARNs")
     state = SavedGroup(
         name=name,
@@ -162,7 +154,7 @@ async def _whole(site: Site, described: Tree) -> Group:
         desired=number(described, "DesiredCapacity") or 0,
         settings=_settings(described),
         target_groups=tuple(sorted(str(arn) for arn in targets)) if isinstance(targets, list) else (),
-        tags=tuple(sorted(tags, key=lambda tag: tag.key)),
+        tags=_tags(described),
         hooks=hooks,
         policies=policies,
         scheduled=scheduled,
@@ -170,6 +162,18 @@ async def _whole(site: Site, described: Tree) -> Group:
     )
     instances = tuple(_member(item) for item in trees(described, "Instances"))
     return Group(state, instances, "Delete" in (text(described, "Status") or ""))
+
+
+def _tags(described: Tree) -> tuple[Tag, ...]:
+    tags = [
+        Tag(
+            key=text(tag, "Key") or "",
+            value=text(tag, "Value") or "",
+            at_launch=tag.get("PropagateAtLaunch") is True,
+        )
+        for tag in trees(described, "Tags")
+    ]
+    return tuple(sorted(tags, key=lambda tag: tag.key))
 
 
 def _settings(described: Tree) -> Tree:

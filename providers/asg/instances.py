@@ -15,6 +15,8 @@ from providers.asg.values import AsgDetails
 from providers.tree import Tree, text, trees
 from providers.values import InstanceHealth, LiveInstance, Release
 
+# A filter takes 200 values.
+_AT_ONCE = 200
 _STARTING = frozenset({"initial"})
 
 
@@ -25,7 +27,7 @@ async def instances(site: Site, release: Release) -> tuple[LiveInstance, ...]:
     if not members:
         return ()
     machines, states = await asyncio.gather(
-        _machines(site, [member.id for _, member in members]),
+        machines_of(site, [member.id for _, member in members]),
         health.of_targets(site, {arn for group in found.values() for arn in group.state.target_groups}),
     )
     live = [
@@ -35,20 +37,23 @@ async def instances(site: Site, release: Release) -> tuple[LiveInstance, ...]:
     return tuple(sorted(live, key=lambda item: item.key))
 
 
-async def _machines(site: Site, ids: list[str]) -> dict[str, Tree]:
+async def machines_of(site: Site, ids: list[str]) -> dict[str, Tree]:
+    """The EC2 instances of these ids, by id, but for those that are gone."""
+    portions = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+    found = await asyncio.gather(*(_some_machines(site, portion) for portion in portions))
+    return {text(machine, "InstanceId") or "": machine for some in found for machine in some}
+
+
+async def _some_machines(site: Site, ids: list[str]) -> list[Tree]:
     # By filter, because an id that just vanished would be an error.
     listed = await site.list(
         "ec2",
         "DescribeInstances",
         "Reservations",
         "read the instances",
-        Filters=[{"Name": "instance-id", "Values": list(ids)}],
+        Filters=[{"Name": "instance-id", "Values": ids}],
     )
-    return {
-        text(machine, "InstanceId") or "": machine
-        for reservation in listed
-        for machine in trees(reservation, "Instances")
-    }
+    return [machine for reservation in listed for machine in trees(reservation, "Instances")]
 
 
 def _instance(group: Group, member: Member, machine: Tree, states: tuple[str, ...]) -> LiveInstance:

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from providers.asg.manifests import Wanted
 from providers.asg.values import SavedGroup, Tag, TemplateVersion
-from providers.tree import Tree, put, tree, trees
+from providers.tree import Tree, put, tree
 
 _NAMES = ("LifecycleHookName", "PolicyName", "ScheduledActionName")
 
@@ -97,8 +97,3 @@ def says_the_same(wanted: JsonValue, live: JsonValue) -> bool:
             and all(says_the_same(a, b) for a, b in zip(wanted, live, strict=True))
         )
     return wanted == live
-
-
-def overrides(group: SavedGroup) -> list[Tree]:
-    """The instance types that a mixed instances policy adds."""
-    return trees(group.mixed, "LaunchTemplate", "Overrides")

@@ -18,8 +18,10 @@ from providers.tree import Tree, number, text, tree, trees
 from providers.values import Progress
 
 _GOING_ON = frozenset({"Pending", "InProgress", "Cancelling", "RollbackInProgress", "Baking"})
-GENTLE: Tree = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 110, "SkipMatching": True}
+GENTLE: Tree = {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 110}
 """For ways back: a new instance is up before an old one goes."""
+# Left to their defaults, protected instances and ones put aside hold a refresh up for an hour, and then it fails.
+_ALWAYS: Tree = {"SkipMatching": True, "ScaleInProtectedInstances": "Refresh", "StandbyInstances": "Ignore"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ async def start(work: Work, group: SavedGroup, preferences: Tree) -> Refresh:
             {
                 "AutoScalingGroupName": group.name,
                 "DesiredConfiguration": configuration(group),
-                "Preferences": {**preferences, "SkipMatching": True},
+                "Preferences": {**preferences, **_ALWAYS},
             },
         )
     refresh = await newest(work, group.name)

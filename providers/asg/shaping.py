@@ -100,7 +100,7 @@ async def wait_until_healthy(work: Work, wanted: SavedGroup, activities: Activit
         ]
         message = f"{wanted.name}: {len(ready)} of {desired} instances are healthy at {shown(wanted.template)}"
         await work.attempt.report(Progress(message=message, ready=len(ready), desired=desired))
-        if len(ready) == len(staying) == desired:
+        if len(ready) == len(staying) and (len(staying) == desired or (wanted.weighted and staying)):
             return
         failures = await activities.failures(work)
         activities.demand_hope(waiting.what, failures)

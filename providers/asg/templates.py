@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from providers.asg.names import CREATED_TAG, mark
 from providers.asg.site import Site, Work
 from providers.asg.values import TemplateVersion
-from providers.errors import ProviderConflict, ProviderNotFound, ProviderRefused
+from providers.errors import ProviderNotFound, ProviderRefused
 from providers.tree import Tree, number, text, tree, trees
 
 
@@ -79,34 +79,17 @@ async def number_of(site: Site, specification: Tree) -> TemplateVersion:
 async def ensure(work: Work, name: str, data: Tree, *, anew: bool) -> TemplateVersion:
     """The version that holds `data`: the newest if it does, unless a new one is wanted `anew`; else a new one.
 
-    A version that this step made before is taken again. ProviderConflict where somebody else made the template
-    meanwhile.
+    A version that this step made before is taken again.
     """
     ours = mark(work.attempt.token)
     template = await find(work, name)
     if template is None:
-        tags = {"ResourceType": "launch-template", "Tags": [{"Key": CREATED_TAG, "Value": ours}]}
-        answer = await work.change(
-            "ec2",
-            "CreateLaunchTemplate",
-            f"create the launch template {name}",
-            {
-                "LaunchTemplateName": name,
-                "LaunchTemplateData": data,
-                "VersionDescription": ours,
-                "ClientToken": ours,
-                "TagSpecifications": [tags],
-            },
-        )
-        created = text(answer, "LaunchTemplate", "LaunchTemplateId")
-        if created is None:
-            raise ProviderConflict(f"The launch template {name} was changed by somebody else: try again.")
-        return TemplateVersion(id=created, name=name, version=1)
-    known = await versions(work, template.id)
+        return await _create(work, name, data)
+    known = sorted(await versions(work, template.id), key=lambda item: -item.template.version)
     for version in known:
         if version.description == ours:
             return version.template
-    if known and not anew and _same(known[0].data, data):
+    if known and not anew and known[0].data == data:
         return known[0].template
     answer = await work.change(
         "ec2",
@@ -120,6 +103,25 @@ async def ensure(work: Work, name: str, data: Tree, *, anew: bool) -> TemplateVe
         },
     )
     return _version(tree(answer, "LaunchTemplateVersion")).template
+
+
+async def _create(work: Work, name: str, data: Tree) -> TemplateVersion:
+    ours = mark(work.attempt.token)
+    tags = {"ResourceType": "launch-template", "Tags": [{"Key": CREATED_TAG, "Value": ours}]}
+    answer = await work.change(
+        "ec2",
+        "CreateLaunchTemplate",
+        f"create the launch template {name}",
+        {
+            "LaunchTemplateName": name,
+            "LaunchTemplateData": data,
+            "VersionDescription": ours,
+            "ClientToken": ours,
+            "TagSpecifications": [tags],
+        },
+    )
+    created = text(answer, "LaunchTemplate", "LaunchTemplateId") or ""
+    return TemplateVersion(id=created, name=name, version=1)
 
 
 async def image_of(site: Site, template: TemplateVersion) -> str | None:
@@ -146,10 +148,6 @@ async def demand_image(site: Site, data: Tree) -> None:
         raise ProviderRefused("The launch template names no ImageId: add it to LaunchTemplateData.")
     if not await image_exists(site, image):
         raise ProviderRefused(f"The image {image} does not exist in this region: correct the artifact's version.")
-
-
-def _same(live: Tree, wanted: Tree) -> bool:
-    return live == wanted
 
 
 def _version(item: Tree) -> Version:

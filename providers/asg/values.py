@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from pydantic.alias_generators import to_camel
 
 from providers.aws.routes import Route
+from providers.tree import trees
 from providers.values import InstanceDetails, Snapshot, Value
 
 
@@ -70,8 +71,17 @@ class SavedGroup(Value):
 
     @property
     def autoscaled(self) -> bool:
-        """Whether something other than the release decides how many instances there are."""
-        return bool(self.policies or self.scheduled)
+        """Whether something other than the release decides how many instances there are.
+
+        A policy, a scheduled action, or weights: with those a capacity of 4 may be one instance.
+        """
+        return bool(self.policies or self.scheduled or self.weighted)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether an instance may count for more than one."""
+        overrides = trees(self.mixed, "LaunchTemplate", "Overrides")
+        return any("WeightedCapacity" in override for override in overrides)
 
 
 class AsgSnapshot(Snapshot):

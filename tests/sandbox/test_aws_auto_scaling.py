@@ -310,3 +310,16 @@ def test_what_is_refused_is_refused_with_the_status_and_code_that_moto_has(world
         session: Any = import_module("boto3").Session("test", "test", region_name="eu-west-1")
         theirs = session.client("autoscaling")
         assert refused == {case: refuse(theirs)[:2] for case, refuse in REFUSALS.items()}
+
+
+def test_protected_instances_hold_a_refresh_up_unless_it_may_replace_them(world: AwsWorld) -> None:
+    web = Web(world, NewInstancesProtectedFromScaleIn=True)
+    world.clock.advance(4)
+    web.refresh()
+    world.clock.advance(20)
+    assert (web.newest()["Status"], web.versions()) == ("InProgress", {"1": 3})
+    web.asg.cancel_instance_refresh(AutoScalingGroupName=NAME)
+    web.until("Cancelled")
+    web.refresh(ScaleInProtectedInstances="Refresh")
+    web.until("Successful")
+    assert web.versions() == {"2": 3}

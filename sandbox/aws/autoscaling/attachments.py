@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from sandbox.aws.autoscaling.capacity import Capacity
-from sandbox.aws.autoscaling.groups import tag_shown, tagged
 from sandbox.aws.autoscaling.state import Group
+from sandbox.aws.autoscaling.tags import tag_shown, tagged
 from sandbox.aws.elbv2 import LoadBalancing
 from sandbox.aws.protocol.errors import AwsError
 from sandbox.aws.protocol.paging import page

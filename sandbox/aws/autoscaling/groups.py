@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from sandbox.aws.autoscaling.capacity import Capacity
 from sandbox.aws.autoscaling.launching import Launching
 from sandbox.aws.autoscaling.state import Group, Member
+from sandbox.aws.autoscaling.tags import tag_shown, tagged
 from sandbox.aws.names import Account, request_id
 from sandbox.aws.protocol.errors import AwsError
 from sandbox.aws.protocol.paging import page
@@ -221,22 +222,6 @@ def _shown(group: Group) -> Object:
         "Tags": [tag_shown(group.name, key, tag) for key, tag in sorted(group.tags.items())],
         "Instances": [_member_shown(member) for member in group.members.values()],
         "Status": "Delete in progress" if group.deleting else None,
-    }
-
-
-def tagged(tag: Object) -> Object:
-    """A tag as a group keeps it, by its key."""
-    return {"Value": tag.get("Value", ""), "PropagateAtLaunch": tag.get("PropagateAtLaunch", False)}
-
-
-def tag_shown(group: str, key: str, tag: Object) -> Object:
-    """A tag of a group as it is described."""
-    return {
-        "ResourceId": group,
-        "ResourceType": "auto-scaling-group",
-        "Key": key,
-        "Value": tag["Value"],
-        "PropagateAtLaunch": tag["PropagateAtLaunch"],
     }
 
 

@@ -18,6 +18,7 @@ DEFAULTS: Object = {
     "MaxHealthyPercentage": 100,
     "SkipMatching": False,
     "AutoRollback": False,
+    "ScaleInProtectedInstances": "Wait",
 }
 HOUR = 3600
 
@@ -67,6 +68,7 @@ class Refreshing:
     def _go_on(self, group: Group, refresh: Refresh) -> None:
         staying = group.staying()
         old = [member for member in staying if member.instance in refresh.old]
+        free = [m for m in old if not m.protected or refresh.preferences["ScaleInProtectedInstances"] == "Refresh"]
         ready = [member for member in staying if self._capacity.is_ready(group, member)]
         new_ready = [member for member in ready if member.instance not in refresh.old]
         left = max(len(old), min(refresh.total, group.desired - len(new_ready)))
@@ -77,24 +79,23 @@ class Refreshing:
         elif refresh.stuck > self.patience:
             self._fail(group, refresh)
         else:
-            self._replace(group, refresh, old, ready)
+            self._replace(group, refresh, free, ready)
 
     def _replace(self, group: Group, refresh: Refresh, old: list[Member], ready: list[Member]) -> None:
         most = refresh.preferences["MaxHealthyPercentage"]
-        if most > 100 and old:
-            group.surge = min(len(old), max(1, group.desired * most // 100 - group.desired))
+        more = max(1, group.desired * most // 100 - group.desired) if most > 100 else 0
         least = math.ceil(group.desired * refresh.preferences["MinHealthyPercentage"] / 100)
         # At least one at a time, whatever the percentages say.
-        floor = group.desired if group.surge else min(least, group.desired - 1)
+        floor = group.desired if more else min(least, group.desired - 1)
         gone = [member for member in old if member not in ready]
         spare = len(ready) - floor
         for member in (*gone, *(member for member in old if member in ready)):
             if spare <= 0 and member in ready:
                 break
             spare -= member in ready
-            self._capacity.remove(
-                group, member, "an instance was taken out of service in response to an instance refresh."
-            )
+            cause = "an instance was taken out of service in response to an instance refresh."
+            self._capacity.remove(group, member, cause)
+        group.surge = min(more, sum(member.stays for member in old))
 
     def _succeed(self, group: Group, refresh: Refresh) -> None:
         refresh.left = 0

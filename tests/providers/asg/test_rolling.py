@@ -87,6 +87,7 @@ def test_without_skip_matching_instances_are_replaced_by_equal_ones(asg: AsgPlat
 def test_a_refresh_of_somebody_else_is_cancelled_first(asg: AsgPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
+        asg.break_version("by-hand")
         asg.change_by_hand()
         mark = asg.world.requests.mark
         await story.roll_back(snapshot, TestAttempt("third"))
@@ -265,5 +266,16 @@ def test_credentials_that_expire_midway_are_read_anew_once(asg: AsgPlatform) -> 
         asg.world.access.expire(KEY.id)
         await story.roll_back(snapshot, TestAttempt("third"))
         assert set(asg.running()) == {OLD}
+
+    tell(asg, story)
+
+
+def test_protected_instances_are_replaced_as_well(asg: AsgPlatform) -> None:
+    async def story(story: Story) -> None:
+        asg.group = f"{GROUP}NewInstancesProtectedFromScaleIn: true\n"
+        snapshot = await story.deployed_twice()
+        assert asg.running() == [NEW] * 3
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert asg.running() == [OLD] * 3
 
     tell(asg, story)
