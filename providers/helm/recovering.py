@@ -48,9 +48,9 @@ async def recover(helm: Helm, home: Home, lock: int, releases: Releases, mark: s
     await attempt.report(Progress(message=message))
     await attempt.before_effect()
     if base is not None:
-        await helm.roll_back(home, lock, base.number, ["--no-hooks"])
+        await helm.roll_back(home, lock, attempt.seconds_left, base.number, ["--no-hooks"])
     else:
-        await helm.uninstall(home, lock, ["--no-hooks", *waiting(attempt.seconds_left)])
+        await helm.uninstall(home, lock, attempt.seconds_left, ["--no-hooks", *waiting(attempt.seconds_left)])
     return True
 
 

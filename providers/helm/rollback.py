@@ -87,7 +87,7 @@ async def _go_back(run: Run, way: Way, snapshot: HelmSnapshot, spec: HelmRollbac
     options = ["--no-hooks"] if spec.skip_hooks else []
     # What is put back by hand afterwards is what is waited for: the revision itself may never have come up.
     options += [] if way.kept else waiting(run.attempt.seconds_left)
-    work = run.helm.roll_back(run.home, run.lock, way.saved.number, options)
+    work = run.helm.roll_back(run.home, run.lock, run.attempt.seconds_left, way.saved.number, options)
     await told(run.site, run.attempt, f"Helm goes back to revision {snapshot.revision}", work)
     return _proved(await read_releases(run.site), way.saved)
 
@@ -127,7 +127,8 @@ async def _remove(run: Run, snapshot: HelmSnapshot) -> Outcome:
             return
         await run.attempt.before_effect()
         options = ["--keep-history"] if snapshot.newest_revision else []
-        work = run.helm.uninstall(run.home, run.lock, [*options, *waiting(run.attempt.seconds_left)])
+        options += waiting(run.attempt.seconds_left)
+        work = run.helm.uninstall(run.home, run.lock, run.attempt.seconds_left, options)
         await told(run.site, run.attempt, f'Helm uninstalls "{run.site.release}"', work)
 
     await patiently(once)

@@ -8,6 +8,7 @@ import os
 import tarfile
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -90,7 +91,8 @@ def test_a_directory_is_stored_once_for_each_content(database_url: str, chart: P
                 definition = await connection.scalar(
                     sa.select(col(Service.definition)).where(col(Service.identifier) == "catalog")
                 )
-            spec = definition["serviceDefinition"]["spec"]["manifests"][0]["manifest"]["spec"]
+            assert definition is not None
+            spec: Any = definition["serviceDefinition"]["spec"]["manifests"][0]["manifest"]["spec"]
             assert spec == {
                 "store": {"type": "Package", "spec": {"path": "./charts/catalog", "digest": digest}},
                 "valuesPaths": ["values.yaml"],
