@@ -41,7 +41,12 @@ class _Attempt:
     work: Work
     stage: PlannedStage
     step: PlannedStep
-    seconds_left: float
+    until: float
+    """Of the loop's clock: when the caller ends it."""
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.until - asyncio.get_running_loop().time())
 
     @property
     def token(self) -> str:
@@ -63,7 +68,7 @@ async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: date
     revealed: set[str] = set()
     try:
         async with asyncio.timeout(left):
-            outcome = await _act(_Attempt(work, stage, step, left), revealed)
+            outcome = await _act(_Attempt(work, stage, step, asyncio.get_running_loop().time() + left), revealed)
     except TimeoutError:
         outcome = StepOutcome(
             error=FailureKind.TIMEOUT,

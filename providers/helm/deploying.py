@@ -82,9 +82,8 @@ async def _upgrade(run: Run, chart: Chart) -> Revision:
         return done
     if await recover(run.helm, run.home, run.lock, releases, run.mark, run.attempt):
         releases = await read_releases(run.site)
-    await run.attempt.before_effect()
     options = [*chart.values, *_marks(run, releases), *waiting(run.attempt.seconds_left)]
-    work = run.helm.upgrade(run.home, run.lock, chart.archive, options)
+    work = run.helm.upgrade(run.home, run.lock, run.attempt, chart.archive, options)
     await told(run.site, run.attempt, f"Helm brings up revision {releases.next_number}", work)
     done = (await read_releases(run.site)).of_step(run.mark)
     if done is None or done.status is not Status.DEPLOYED:

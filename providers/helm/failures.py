@@ -34,10 +34,14 @@ _LATE = _words("context deadline exceeded", "timed out waiting", "would exceed c
 _LOST = _words(
     "connection reset", "connection refused", r"\bEOF\b", "broken pipe", "i/o timeout", "no such host",
     "TLS handshake timeout", "cluster unreachable", "server closed", "connection lost", "internal error occurred",
-    "too many requests", "try again later", "unable to handle the request", "service unavailable",
-    "bad gateway", "gateway timeout", "invalid character", "invalid byte", "couldn't get resource list",
-    "unable to decode", "couldn't get version", "unexpected content", r"status 5\d\d", "HTTP 5..", "is not JSON",
-    "object has been modified", "yaml: control characters", "invalid leading UTF-8", "apiVersion.*is not set",
+    "too many requests", "try again later", "unable to handle the request", "service unavailable", "bad gateway",
+    "gateway timeout", "invalid character", "invalid byte", "unexpected end of JSON", "unable to decode",
+    "couldn't get resource list", "couldn't get version", "object has been modified", r"\b50[0234]\b",
+)  # fmt: skip
+# The chart's or the values' own fault, whatever else the text has in it.
+_WRITTEN = _words(
+    "parse error", "template:", "execution error at", "don't meet the specifications", "error converting YAML",
+    "failed to render", "chart metadata is missing", "yaml: line",
 )  # fmt: skip
 _BUSY = _words(r"another operation \(install/upgrade/rollback\) is in progress")
 _CONFLICT = _words(
@@ -55,6 +59,7 @@ def failure(doing: str, output: str) -> ProviderError:
 
 def _meaning(said: str) -> tuple[type[ProviderError], str]:
     meanings: tuple[tuple[re.Pattern[str], type[ProviderError], str], ...] = (
+        (_WRITTEN, ProviderRefused, " The chart and its values do not go together."),
         (_BUSY, ProviderConflict, " Somebody else's helm is at work on the release, or was interrupted."),
         (_CREDENTIALS, ProviderRefused, " The credentials of the connector were not accepted: renew them."),
         (_FORBIDDEN, ProviderRefused, " The connector's user lacks the permission: grant it."),

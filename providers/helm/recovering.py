@@ -46,11 +46,10 @@ async def recover(helm: Helm, home: Home, lock: int, releases: Releases, mark: s
     then = f"going back to revision {base.number}" if base is not None else "removing what it made"
     message = f"An interrupted helm left revision {left.number} {left.status.value}: {then} first"
     await attempt.report(Progress(message=message))
-    await attempt.before_effect()
     if base is not None:
-        await helm.roll_back(home, lock, base.number, ["--no-hooks"])
+        await helm.roll_back(home, lock, attempt, base.number, ["--no-hooks"])
     else:
-        await helm.uninstall(home, lock, ["--no-hooks", *waiting(attempt.seconds_left)])
+        await helm.uninstall(home, lock, attempt, ["--no-hooks", *waiting(attempt.seconds_left)])
     return True
 
 

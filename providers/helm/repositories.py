@@ -5,6 +5,7 @@ Addresses and credentials are the operator's. Credentials go into the files that
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 
 from providers.connectors import Connector, Connectors, ConnectorsError, resolve_reference
-from providers.errors import ProviderRefused
+from providers.errors import ProviderRefused, ProviderUnreachable
 from providers.helm.failures import failure
 from providers.helm.helm import Helm
 from providers.helm.home import Home
@@ -26,6 +27,8 @@ from providers.helm.values import HTTP, OCI, ChartOptions, HttpStore, OciStore
 from providers.kubernetes.tree import Tree
 
 HTTP_CONNECTOR, OCI_CONNECTOR = "HttpHelmRepo", "OciHelmRegistry"
+# A chart is small: what takes longer is not going to come.
+FETCH_SECONDS = 60.0
 _REPOSITORY = "unship"
 _NO_UPDATE = "Unable to get an update"
 
@@ -89,7 +92,11 @@ async def pull(helm: Helm, home: Home, connectors: Connectors, order: Order) -> 
 async def _fetch(helm: Helm, home: Home, order: Order, arguments: list[str]) -> None:
     async def once() -> None:
         (home.directory / "pulled").mkdir(exist_ok=True)
-        ended = await helm.run(home, arguments)
+        try:
+            async with asyncio.timeout(FETCH_SECONDS):
+                ended = await helm.run(home, arguments)
+        except TimeoutError as error:
+            raise ProviderUnreachable(f"{order.options.chart_name} could not be fetched in time.") from error
         said = ended.output.text()
         # `helm repo update` names the reason before its error, and Helm 3 ends without one.
         reason = said.find(_NO_UPDATE)

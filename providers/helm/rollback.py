@@ -83,11 +83,10 @@ async def _go_back(run: Run, way: Way, snapshot: HelmSnapshot, spec: HelmRollbac
     if left is not None:
         message = f"An interrupted helm left revision {left.number} {left.status.value}; this rollback ends it"
         await run.attempt.report(Progress(message=message))
-    await run.attempt.before_effect()
     options = ["--no-hooks"] if spec.skip_hooks else []
     # What is put back by hand afterwards is what is waited for: the revision itself may never have come up.
     options += [] if way.kept else waiting(run.attempt.seconds_left)
-    work = run.helm.roll_back(run.home, run.lock, way.saved.number, options)
+    work = run.helm.roll_back(run.home, run.lock, run.attempt, way.saved.number, options)
     await told(run.site, run.attempt, f"Helm goes back to revision {snapshot.revision}", work)
     return _proved(await read_releases(run.site), way.saved)
 
@@ -125,9 +124,9 @@ async def _remove(run: Run, snapshot: HelmSnapshot) -> Outcome:
         newest = (await read_releases(run.site)).newest
         if newest is None or newest.status is Status.UNINSTALLED:
             return
-        await run.attempt.before_effect()
         options = ["--keep-history"] if snapshot.newest_revision else []
-        work = run.helm.uninstall(run.home, run.lock, [*options, *waiting(run.attempt.seconds_left)])
+        options += waiting(run.attempt.seconds_left)
+        work = run.helm.uninstall(run.home, run.lock, run.attempt, options)
         await told(run.site, run.attempt, f'Helm uninstalls "{run.site.release}"', work)
 
     await patiently(once)

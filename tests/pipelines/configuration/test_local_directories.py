@@ -91,7 +91,8 @@ def test_a_directory_is_stored_once_for_each_content(database_url: str, chart: P
                 definition: Any = await connection.scalar(
                     sa.select(col(Service.definition)).where(col(Service.identifier) == "catalog")
                 )
-            spec = definition["serviceDefinition"]["spec"]["manifests"][0]["manifest"]["spec"]
+            assert definition is not None
+            spec: Any = definition["serviceDefinition"]["spec"]["manifests"][0]["manifest"]["spec"]
             assert spec == {
                 "store": {"type": "Package", "spec": {"path": "./charts/catalog", "digest": digest}},
                 "valuesPaths": ["values.yaml"],

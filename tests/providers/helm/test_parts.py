@@ -61,6 +61,8 @@ echo '{"status": {"token": "'$TOKEN'"}}'
         ("Error: release: not found", ProviderNotFound),
         ('Error: Apply failed with 1 conflict: conflict with "kubectl-edit"', ProviderConflict),
         ("Error: UPGRADE FAILED: template: web/templates/all.yaml:1:2: nil pointer", ProviderRefused),
+        ("Error: parse error at (web/templates/all.yaml:1): unexpected EOF", ProviderRefused),
+        ("Error: cannot patch: unexpected EOF", Unanswered),
         ("", ProviderRefused),
     ],
 )
