@@ -29,6 +29,7 @@ $(READY): requirements-dev.txt
 	@touch $(READY)
 
 demo: $(READY)  ## deploy twice, roll back, watch it live, prove it (KEEP=1 keeps serving, PLATFORMS=all does it on all)
+	@$(if $(PLATFORMS),$(BIN)/python -m tests.vendor_clients)
 	@$(BIN)/python -m demo $(if $(KEEP),--keep) $(if $(PLATFORMS),--platforms $(PLATFORMS))
 
 run: $(READY)  ## serve for development: sandbox, example data, an explorer at /graphql

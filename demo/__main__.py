@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 
 from demo import operations
-from demo.children import ChildFailed, apply_files, start_sandbox, start_server, url_of
+from demo.children import ChildFailed, apply_files, provide_helm, start_sandbox, start_server, url_of
 from demo.client import Client, OperationFailed
 from demo.journeys import ALL_PLATFORMS, ONE_PLATFORM, Journey
 from demo.screen import Screen
@@ -52,6 +52,7 @@ def _run(options: argparse.Namespace, screen: Screen) -> None:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="unship-")))
         worlds, data = directory / "worlds", directory / "data"
+        provide_helm(worlds)
         stack.enter_context(start_sandbox(worlds))
         port = int(os.environ.get("UNSHIP_PORT", _RUN_PORT)) if options.serve else 0
         server = stack.enter_context(start_server(data, worlds / "connectors.yaml", port))

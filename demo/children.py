@@ -16,6 +16,8 @@ from typing import NoReturn, Self
 ROOT = Path(__file__).resolve().parent.parent
 _START_SECONDS = 120.0
 _STOP_SECONDS = 30.0
+# Beside the connectors file, and last in the server's PATH.
+_PROGRAMS = "bin"
 
 
 class ChildFailed(Exception):
@@ -104,6 +106,15 @@ def start_sandbox(directory: Path, tick: float = 0.1) -> Child:
     return Child(arguments, {}, "connectors:").wait_ready()
 
 
+def provide_helm(worlds: Path) -> None:
+    """For a machine without a helm in its PATH: the one that `make` has fetched, beside the worlds."""
+    programs = worlds / _PROGRAMS
+    programs.mkdir(parents=True)
+    fetched = ROOT / ".tools" / "helm4"
+    if fetched.exists():
+        (programs / "helm").symlink_to(fetched)
+
+
 def start_server(data: Path, connectors: Path, port: int = 0, **settings: str) -> Child:
     """A server on its embedded database; `settings` are UNSHIP_ variables, lower-case, without the prefix."""
     chosen = {f"UNSHIP_{name.upper()}": value for name, value in settings.items()}
@@ -117,6 +128,7 @@ def _environment(data: Path, connectors: Path) -> dict[str, str]:
         "UNSHIP_CONNECTORS": str(connectors),
         "UNSHIP_POST_PROD_ROLLBACK": "true",
         "UNSHIP_ALLOW_SCRIPTS": "true",
+        "PATH": os.pathsep.join((os.environ.get("PATH", os.defpath), str(connectors.parent / _PROGRAMS))),
     }
 
 
