@@ -6,9 +6,10 @@ from collections import Counter
 
 import pytest
 
-from providers.errors import ProviderError, ProviderRefused
+from providers.errors import ProviderError, ProviderRefused, ProviderTimedOut
 from providers.values import InstanceHealth, Snapshot
 from sandbox.cloudfoundry import CloudFoundryWorld
+from sandbox.cloudfoundry.fates import Fate
 from tests.providers.attempts import TestAttempt
 from tests.providers.stories import NEW, OLD, Story, tell
 from tests.providers.tas.foundry import cf, scale, the_app, writes
@@ -82,6 +83,37 @@ def test_the_old_colour_serves_before_the_new_one_loses_its_routes(colours: TasB
         mapped = next(one for one in colours.world.requests.writes(mark) if one.path.endswith("/destinations"))
         between = colours.world.requests.since(started.sequence)[: mapped.sequence - started.sequence]
         assert any(one.path.endswith("/stats") for one in between), "it was looked whether the instances run"
+
+    tell(colours, story)
+
+
+def test_requests_stay_where_they_are_until_the_old_version_is_up(
+    colours: TasBlueGreenPlatform,
+) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        before = leads_to(colours.world)
+        colours.world.versions.bad(f":{OLD}$", Fate.HANGS)
+        with pytest.raises(ProviderTimedOut) as late:
+            await story.roll_back(snapshot, TestAttempt("third", seconds_left=1.0))
+        assert "STARTING" in (late.value.said or "")
+        assert leads_to(colours.world) == before
+        assert colours.running().count(NEW) == 2, "the new version serves on"
+        colours.world.versions.clear()
+        await story.roll_back(snapshot, TestAttempt("third"))
+        assert await groups(story) == {"mailer": (2, {OLD})}
+
+    tell(colours, story)
+
+
+def test_requests_are_not_led_to_a_new_version_that_does_not_come_up(colours: TasBlueGreenPlatform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        colours.world.versions.bad(f":{NEW}$", Fate.HANGS)
+        with pytest.raises(ProviderTimedOut):
+            await story.deploy(NEW, TestAttempt("second", seconds_left=1.0))
+        assert leads_to(colours.world)["mailer.apps.example.com"] == ["mailer"]
+        assert colours.running().count(OLD) == 2
 
     tell(colours, story)
 
