@@ -78,6 +78,8 @@ class RetrySpec(Model):
     def _bounded(self) -> Self:
         if isinstance(self.retry_count, int) and not 1 <= self.retry_count <= 100:
             raise PydanticCustomError("retry_count", "retryCount is between 1 and 100")
+        if self.on_retry_failure is not None and self.on_retry_failure.action.type is ActionType.RETRY:
+            raise PydanticCustomError("retry_again", "what follows the last retry is no Retry: raise retryCount")
         return self
 
 

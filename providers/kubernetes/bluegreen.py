@@ -62,6 +62,7 @@ async def deploy(site: Site, release: Release, spec: BlueGreenDeploySpec, attemp
         objects, beside = await _new_colour(site, manifests, services)
     plan = Plan(
         Operation.BLUE_GREEN,
+        release.service,
         objects,
         release.artifact,
         dry_run=not spec.skip_dry_run,
@@ -86,7 +87,14 @@ async def swap(site: Site, release: Release, spec: SwapServicesSpec, attempt: At
     if record is None or not record.finished:
         deployments = [colour.of(item.ref) for item in manifests if item.ref.is_deployment]
         await _until_up(site, deployments, attempt)
-    plan = Plan(Operation.SWAP, objects, release.artifact, dry_run=not spec.skip_dry_run, in_turn=True)
+    plan = Plan(
+        Operation.SWAP,
+        release.service,
+        objects,
+        release.artifact,
+        dry_run=not spec.skip_dry_run,
+        in_turn=True,
+    )
     return _with_outputs(await carry_out(site, plan, attempt), services, colour.name)
 
 

@@ -48,7 +48,14 @@ async def deploy(site: Site, release: Release, spec: CanaryDeploySpec, attempt: 
     """K8sCanaryDeploy. How many copies is decided once: a repetition takes what its record says."""
     record = of_token(await History(site).read(), attempt.token)
     objects = applied_by(record) if record else await _canary(site, release, spec.instance_selection)
-    plan = Plan(Operation.CANARY, objects, release.artifact, dry_run=not spec.skip_dry_run, counted=True)
+    plan = Plan(
+        Operation.CANARY,
+        release.service,
+        objects,
+        release.artifact,
+        dry_run=not spec.skip_dry_run,
+        counted=True,
+    )
     outcome = await carry_out(site, plan, attempt)
     deployments = [item for item in objects if item.ref.is_deployment]
     counts = {

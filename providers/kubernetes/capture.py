@@ -16,7 +16,7 @@ from providers.kubernetes.inventory import Inventory, group_of, take
 from providers.kubernetes.live import Live, Site, labelled_workloads, read_live
 from providers.kubernetes.manifests import parse_all
 from providers.kubernetes.objects import NEVER_DELETED, Ref
-from providers.kubernetes.records import newest_real
+from providers.kubernetes.records import newest_real, refuse_of_another
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.undoing import serving
 from providers.kubernetes.values import KubernetesSnapshot, ObjectState
@@ -31,6 +31,7 @@ async def capture(site: Site, release: Release) -> KubernetesSnapshot:
         place_all(site, parse_all(release.manifests)),
         History(site).read(),
     )
+    refuse_of_another(records, release.service, site.release)
     base = newest_real(records)
     way = way_back(records, base.number if base else 0)
     namespaces = {site.namespace} | {item.ref.namespace for item in objects if item.ref.namespace}

@@ -17,6 +17,7 @@ async def roll_out(site: Site, release: Release, spec: RollingDeploySpec, attemp
     manifests = manifests_of(release)
     plan = Plan(
         Operation.DEPLOY,
+        release.service,
         manifests,
         release.artifact,
         dry_run=not spec.skip_dry_run,
@@ -47,6 +48,7 @@ async def apply_manifests(site: Site, release: Release, spec: ApplySpec, attempt
         raise ProviderRefused("K8sApply names nothing to apply: set filePaths or manifestSource.")
     plan = Plan(
         Operation.APPLY,
+        release.service,
         manifests,
         release.artifact,
         dry_run=not spec.skip_dry_run,

@@ -33,7 +33,14 @@ from providers.kubernetes.objects import (
     stateless,
 )
 from providers.kubernetes.preparation import numbered, to_deploy, with_configuration
-from providers.kubernetes.records import Content, Record, StoredObject, newest_real, of_token
+from providers.kubernetes.records import (
+    Content,
+    Record,
+    StoredObject,
+    newest_real,
+    of_token,
+    refuse_of_another,
+)
 from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import Operation
 from providers.kubernetes.waiting import Watcher
@@ -50,6 +57,7 @@ class Plan:
     """
 
     operation: Operation
+    service: str
     manifests: tuple[KubeObject, ...]
     artifact: Artifact | None
     dry_run: bool
@@ -82,6 +90,7 @@ async def carry_out(site: Site, plan: Plan, attempt: Attempt) -> Outcome:
     record = of_token(records, attempt.token)
     if record is not None and record.finished:
         return _outcome(site, record, Effect.CHANGED, None)
+    refuse_of_another(records, plan.service, site.release)
     refuse_paused(objects, live)
     refuse_both_colours(objects, live)
     live = await after_deletions(site, manifests, live, attempt)
@@ -143,6 +152,7 @@ def _content(plan: Plan, wanted: tuple[KubeObject, ...], live: Live, stale: Live
     before = [StoredObject.of(ref, live.state(ref)) for ref in known]
     before += [StoredObject.of(ref, stale.state(ref)) for ref in stale.bodies]
     return Content(
+        service=plan.service,
         artifact=plan.artifact,
         applied=tuple(StoredObject.of(item.ref, item.body) for item in wanted),
         before=tuple(before),

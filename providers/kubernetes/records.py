@@ -27,6 +27,7 @@ STATUS_LABEL = "unship.dev/status"
 OPERATION_LABEL = "unship.dev/operation"
 STEP_ANNOTATION = "unship.dev/token"
 TIME_ANNOTATION = "unship.dev/time"
+SERVICE_ANNOTATION = "unship.dev/service"
 # A Secret takes 1 MiB; base64 and metadata need their part of it.
 MOST_BYTES = 700_000
 _MOST_UNPACKED = 64 << 20
@@ -64,11 +65,12 @@ class StoredObject(Value):
 
 
 class Content(Value):
-    """What a record holds: what was applied, and what was there before.
+    """What a record holds: what was applied, for which service, and what was there before.
 
     `restored` is the release that a rollback went back to; `replicas` what a scale step decided on.
     """
 
+    service: str | None = None
     artifact: Artifact | None = None
     applied: tuple[StoredObject, ...] = ()
     before: tuple[StoredObject, ...] = ()
@@ -86,6 +88,7 @@ class Record:
     status: Status
     operation: Operation
     token: str
+    service: str | None
     packed: str = field(repr=False)
 
     @property
@@ -125,6 +128,16 @@ def applied_by(record: Record) -> tuple[KubeObject, ...]:
     )
 
 
+def refuse_of_another(records: Iterable[Record], service: str, release: str) -> None:
+    """ProviderRefused where the release is another service's: a rollback of one would undo the other."""
+    owner = next((record.service for record in records if record.real and record.service), service)
+    if owner != service:
+        raise ProviderRefused(
+            f'Release "{release}" belongs to the service "{owner}": give "{service}" a releaseName of its own, '
+            "such as release-<+INFRA_KEY_SHORT_ID>."
+        )
+
+
 @dataclass(frozen=True)
 class NewRecord:
     """A record that is still to be created."""
@@ -160,6 +173,7 @@ class NewRecord:
                 "annotations": {
                     STEP_ANNOTATION: self.token,
                     TIME_ANNOTATION: datetime.now(UTC).isoformat(timespec="seconds"),
+                    **({SERVICE_ANNOTATION: self.content.service} if self.content.service else {}),
                 },
             },
             "data": {"release": base64.b64encode(packed).decode()},
@@ -177,6 +191,7 @@ def parse_record(secret: Tree) -> Record:
             status=Status(label(secret, STATUS_LABEL) or ""),
             operation=Operation(label(secret, OPERATION_LABEL) or ""),
             token=annotation(secret, STEP_ANNOTATION) or "",
+            service=annotation(secret, SERVICE_ANNOTATION),
             packed=text(secret, "data", "release") or "",
         )
     except ValueError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.errors import ProviderNotFound
+from providers.errors import ProviderNotFound, ProviderRefused
 from providers.kubernetes.history import KEPT_RELEASES
 from providers.values import Effect
 from tests.providers.kubernetes.platform import NAMESPACE, RELEASE, KubernetesPlatform
@@ -22,6 +22,24 @@ def test_a_step_that_has_ended_is_not_done_again(cluster: KubernetesPlatform) ->
         again = await story.deploy(shop("v1"), story.attempt("once"))
         assert again == first
         assert len(cluster.running()) == 1, "what somebody did since is not undone by a repetition"
+
+    tell(cluster, story)
+
+
+def test_a_release_of_another_service_is_left_alone(cluster: KubernetesPlatform) -> None:
+    """Two services under one name would be rolled back together."""
+
+    async def story(story: Story) -> None:
+        provider, target = cluster.provider, cluster.target
+        await story.deploy(shop("v1"))
+        await story.roll_back(await story.capture(shop("v1")))
+        others = cluster.release("v2").model_copy(update={"service": "two"})
+        mark = cluster.world.requests.mark
+        with pytest.raises(ProviderRefused, match='belongs to the service "web".*releaseName of its own'):
+            await provider.capture(target, others)
+        with pytest.raises(ProviderRefused, match='belongs to the service "web"'):
+            await provider.deploy(target, others, story.spec("K8sRollingDeploy"), story.attempt())
+        assert cluster.effects(mark) == []
 
     tell(cluster, story)
 
