@@ -35,7 +35,7 @@ def test_a_release_of_another_service_is_left_alone(cluster: KubernetesPlatform)
         await story.roll_back(await story.capture(shop("v1")))
         others = cluster.release("v2").model_copy(update={"service": "two"})
         mark = cluster.world.requests.mark
-        with pytest.raises(ProviderRefused, match='belongs to the service "web".*releaseName of its own'):
+        with pytest.raises(ProviderRefused, match=r'belongs to the service "web".*releaseName of its own'):
             await provider.capture(target, others)
         with pytest.raises(ProviderRefused, match='belongs to the service "web"'):
             await provider.deploy(target, others, story.spec("K8sRollingDeploy"), story.attempt())
