@@ -12,7 +12,7 @@ from providers.ecs.manifests import TARGET_GROUP, Wanted, check_types, read
 from providers.ecs.outputs import outputs
 from providers.ecs.rejections import refuse_rejected
 from providers.ecs.scaling import NOT_SUSPENDED, declared
-from providers.ecs.settings import primary, settings_of, uncovered
+from providers.ecs.settings import settings_of, uncovered
 from providers.ecs.values import BlueGreenCreateSpec, ScalingState
 from providers.ecs.waiting import until_steady
 from providers.errors import ProviderRefused
@@ -48,7 +48,7 @@ async def create_green(site: Site, release: Release, spec: BlueGreenCreateSpec, 
         request = _request(live, placed, arn, count)
         changed = bool(request)
         service = await update(site, live, request, attempt) if request else live
-    service = await until_steady(site.cluster, name, text(primary(service), "id") or "", attempt)
+    service = await until_steady(site.cluster, service, attempt)
     changed |= await _scale(site, placed, attempt)
     reason = None if changed else "The colour without production traffic already runs what the manifests say."
     effect = Effect.CHANGED if changed else Effect.SKIPPED

@@ -10,7 +10,7 @@ from providers.ecs.manifests import TARGET_GROUP, Wanted, check_types, read
 from providers.ecs.outputs import outputs
 from providers.ecs.rejections import refuse_rejected
 from providers.ecs.scaling import declared
-from providers.ecs.settings import primary, settings_of, uncovered
+from providers.ecs.settings import is_counted, primary, settings_of, uncovered
 from providers.ecs.values import RollingDeploySpec
 from providers.ecs.waiting import until_steady
 from providers.errors import ProviderRefused
@@ -49,7 +49,7 @@ async def deploy(site: Site, wanted: Wanted, spec: RollingDeploySpec, attempt: A
             request["forceNewDeployment"] = True
         changed = bool(request)
         service = await update(site, live, request, attempt) if request else live
-    service = await until_steady(site.cluster, wanted.name, text(primary(service), "id") or "", attempt)
+    service = await until_steady(site.cluster, service, attempt)
     if wanted.target is not None:
         state = declared(wanted.name, wanted.target, wanted.policies)
         changed |= await site.scaling.bring(scaling.get(wanted.name), state, attempt.before_effect)
@@ -60,8 +60,10 @@ async def deploy(site: Site, wanted: Wanted, spec: RollingDeploySpec, attempt: A
 
 def creation(wanted: Wanted, name: str, definition: str) -> Tree:
     """The request for a new service. ECS's own default for the count is none at all."""
-    count = 1 if wanted.desired is None else wanted.desired
-    return {**wanted.service, "serviceName": name, "taskDefinition": definition, "desiredCount": count}
+    request: Tree = {**wanted.service, "serviceName": name, "taskDefinition": definition}
+    if is_counted(wanted.service) and wanted.desired is None:
+        request["desiredCount"] = 1
+    return request
 
 
 def refuse_other_controller(wanted: Wanted) -> None:

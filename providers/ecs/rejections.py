@@ -5,11 +5,10 @@ from __future__ import annotations
 from providers.ecs import tags
 from providers.ecs.live import Site, is_same_definition
 from providers.ecs.standing import definition_of
+from providers.ecs.waiting import taken_back
 from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.tree import Tree, text, trees
-
-_TAKEN_BACK = ("ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 
 
 async def refuse_rejected(site: Site, live: Tree, definition: Tree, attempt: Attempt) -> None:
@@ -21,17 +20,9 @@ async def refuse_rejected(site: Site, live: Tree, definition: Tree, attempt: Att
     if not own or is_same_definition(live, text(definition, "taskDefinitionArn") or ""):
         return
     wanted = definition_of({"taskDefinition": definition.get("taskDefinitionArn")})
-    found = await site.cluster.deployments(text(live, "serviceName") or "", _TAKEN_BACK)
-    revisions = await site.cluster.revisions(
-        arn for item in found if (arn := text(item, "targetServiceRevisionArn")) is not None
-    )
-    by_arn = {text(item, "serviceRevisionArn"): definition_of(item) for item in revisions}
-    for item in found:
-        if by_arn.get(text(item, "targetServiceRevisionArn")) == wanted:
-            raise ProviderRefused(
-                f"The deployment of {wanted} failed, and the service went back by itself.",
-                text(item, "statusReason"),
-            )
+    why = await taken_back(site.cluster, text(live, "serviceName") or "", wanted)
+    if why is not None:
+        raise ProviderRefused(f"The deployment of {wanted} failed, and the service went back by itself.", why)
     failed = [item for item in trees(live, "deployments") if text(item, "rolloutState") == "FAILED"]
     for item in failed:
         if definition_of(item) == wanted:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from providers.ecs import tags
 from providers.ecs.changing import create, update
 from providers.ecs.live import Site, free_or_active, is_same_definition
-from providers.ecs.settings import differing, primary, settings_of
+from providers.ecs.settings import differing, is_counted, settings_of
 from providers.ecs.values import ScalingState, ServiceState
 from providers.ecs.waiting import until_gone, until_steady
 from providers.errors import ProviderConflict, ProviderError
@@ -35,6 +35,8 @@ def request_for(live: Tree, state: ServiceState, *, autoscaled: bool) -> Tree:
     if not is_same_definition(live, state.definition):
         request["taskDefinition"] = state.definition
     count = number(live, "desiredCount") or 0
+    if not is_counted(state.settings):
+        return request
     if count != state.desired and (count < state.desired or not state.desired or not (autoscaled or request)):
         request["desiredCount"] = state.desired
     return request
@@ -75,7 +77,7 @@ async def _update_all(
     for _ in range(_MOST_UPDATES):
         if request:
             service = await update(site, service, request, attempt)
-        service = await until_steady(site.cluster, state.name, text(primary(service), "id") or "", attempt)
+        service = await until_steady(site.cluster, service, attempt)
         request = request_for(service, state, autoscaled=saved is not None)
         if not request:
             return service
@@ -103,11 +105,11 @@ async def _create(site: Site, state: ServiceState, attempt: Attempt) -> Tree:
         **state.settings,
         "serviceName": state.name,
         "taskDefinition": state.definition,
-        "desiredCount": state.desired,
+        **({"desiredCount": state.desired} if is_counted(state.settings) else {}),
         "tags": tags.write(state.tags),
     }
     service = await create(site, request, attempt)
-    return await until_steady(site.cluster, state.name, text(primary(service), "id") or "", attempt)
+    return await until_steady(site.cluster, service, attempt)
 
 
 async def remove(site: Site, name: str, attempt: Attempt) -> Restored:

@@ -75,9 +75,12 @@ def with_revision(settings: Tree, revision: Tree) -> Tree:
 
 def differing(live: Tree, wanted: Tree) -> Tree:
     """What UpdateService must be told so that `live` becomes `wanted`: both are whole settings."""
+    # ECS refuses a grace period, also one of 0 s, for a service that no load balancer checks.
+    balanced = bool(wanted.get("loadBalancers"))
     return {
         key: wanted.get(key, _ABSENT.get(key))
         for key in UPDATED
+        if balanced or key != "healthCheckGracePeriodSeconds"
         if wanted.get(key, _ABSENT.get(key)) != live.get(key, _ABSENT.get(key))
         and wanted.get(key, _ABSENT.get(key)) is not None
     }
@@ -101,6 +104,11 @@ def _covers(live: JsonValue, wanted: JsonValue, key: str = "") -> bool:
     if isinstance(wanted, list) and isinstance(live, list):
         return len(live) == len(wanted) and all(map(_covers, live, wanted))
     return live == wanted
+
+
+def is_counted(settings: Tree) -> bool:
+    """Whether the service has a desired count; a DAEMON has one task for each instance of its cluster."""
+    return text(settings, "schedulingStrategy") != "DAEMON"
 
 
 def controller(service: Tree) -> str:

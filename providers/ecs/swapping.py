@@ -10,7 +10,6 @@ from providers.ecs.colours import Colour, Traffic, colours, note, noted_traffic
 from providers.ecs.live import Site
 from providers.ecs.manifests import service_name
 from providers.ecs.outputs import outputs
-from providers.ecs.settings import primary
 from providers.ecs.values import BlueGreenSwapSpec
 from providers.ecs.waiting import until_steady
 from providers.errors import ProviderRefused
@@ -93,5 +92,5 @@ async def _scale_down(site: Site, old: Colour, attempt: Attempt) -> bool:
     if live is None or text(live, "status") != "ACTIVE" or not number(live, "desiredCount"):
         return False
     service = await update(site, live, {"desiredCount": 0}, attempt)
-    await until_steady(site.cluster, old.name, text(primary(service), "id") or "", attempt)
+    await until_steady(site.cluster, service, attempt)
     return True

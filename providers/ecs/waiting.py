@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from providers.ecs.cluster import EcsCluster
-from providers.ecs.standing import Standing, standing
+from providers.ecs.settings import primary
+from providers.ecs.standing import Standing, definition_of, standing
 from providers.errors import (
     ProviderConflict,
     ProviderError,
@@ -25,27 +26,33 @@ FoundT = TypeVar("FoundT")
 
 FIRST_POLL_SECONDS = 0.05
 LONGEST_POLL_SECONDS = 1.0
+_TAKEN_BACK = ("ROLLBACK_IN_PROGRESS", "ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
 # Left of the step's time to say what was still missing when it ends.
 TIME_TO_TELL_SECONDS = 0.5
 
 
-async def until_steady(cluster: EcsCluster, name: str, deployment: str, attempt: Attempt) -> Tree:
-    """The service, when that deployment of it has come to its end.
+async def until_steady(cluster: EcsCluster, service: Tree, attempt: Attempt) -> Tree:
+    """The service, when its newest deployment as it was seen in `service` has come to its end.
 
     ProviderRefused if the service's own circuit breaker, or an alarm, ended it, with what the tasks said;
     ProviderConflict if somebody began another one; ProviderTimedOut, with the reasons, when the time is over.
     """
+    name, deployment = text(service, "serviceName") or "", text(primary(service), "id") or ""
+    definition = definition_of(service)
     last: list[Standing] = []
 
     async def look() -> Tree | None:
-        service = await cluster.service(name)
-        if service is None or text(service, "status") != "ACTIVE":
+        now = await cluster.service(name)
+        if now is None or text(now, "status") != "ACTIVE":
             raise ProviderNotFound(f"Service {name} was deleted while it was rolled out.")
-        found = standing(service, deployment)
+        found = standing(now, deployment)
         why = ""
-        if found.failure is not None:
-            said = await reasons(cluster, name, deployment) or found.failure
-            raise ProviderRefused(f"The deployment of {name} failed: {found.failure}.", said)
+        failure = found.failure
+        if failure is None and found.replaced:
+            failure = await taken_back(cluster, name, definition)
+        if failure is not None:
+            said = await reasons(cluster, name, deployment) or failure
+            raise ProviderRefused(f"The deployment of {name} failed: {failure}.", said)
         if found.replaced:
             raise ProviderConflict(f"Somebody began another deployment of {name} while this one was going on.")
         if found.failed_tasks and (not last or last[-1].failed_tasks != found.failed_tasks):
@@ -53,7 +60,7 @@ async def until_steady(cluster: EcsCluster, name: str, deployment: str, attempt:
         last.append(found)
         message = f"{found.message} ({why})" if why else found.message
         await attempt.report(Progress(message=message, ready=found.ready, desired=found.desired))
-        return service if found.done else None
+        return now if found.done else None
 
     try:
         return await poll(look, attempt)
@@ -61,6 +68,19 @@ async def until_steady(cluster: EcsCluster, name: str, deployment: str, attempt:
         missing = last[-1].message if last else "nothing was seen of it"
         said = await reasons(cluster, name, deployment) or await _newest_event(cluster, name)
         raise ProviderTimedOut(f"The rollout did not finish in the step's time: {missing}.", said) from error
+
+
+async def taken_back(cluster: EcsCluster, service: str, definition: str) -> str | None:
+    """Why the service went back by itself from deploying that task definition; None where it did not."""
+    found = await cluster.deployments(service, _TAKEN_BACK)
+    revisions = await cluster.revisions(
+        arn for item in found if (arn := text(item, "targetServiceRevisionArn")) is not None
+    )
+    by_arn = {text(item, "serviceRevisionArn"): definition_of(item) for item in revisions}
+    for item in found:
+        if by_arn.get(text(item, "targetServiceRevisionArn")) == definition:
+            return text(item, "statusReason") or "the service went back by itself"
+    return None
 
 
 async def until_gone(cluster: EcsCluster, name: str, attempt: Attempt) -> None:

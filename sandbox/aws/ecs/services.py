@@ -189,6 +189,9 @@ class Services:
         if configuration["maximumPercent"] <= configuration["minimumHealthyPercent"] == 100:
             message = "Both maximumPercent and minimumHealthyPercent cannot be 100 as this will block deployments."
             raise AwsError("InvalidParameterException", message)
+        if settings.get("healthCheckGracePeriodSeconds") is not None and not sublist(settings, "loadBalancers"):
+            message = "Health check grace period is only valid for services configured to use load balancers"
+            raise AwsError("InvalidParameterException", message)
         names = {item["name"] for item in definition["containerDefinitions"]}
         for balancer in sublist(settings, "loadBalancers"):
             if balancer.get("containerName") not in names:

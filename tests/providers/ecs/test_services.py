@@ -194,18 +194,6 @@ def test_settings_that_only_the_deployment_had_go_again(plain: EcsPlatform) -> N
     tell(plain, story)
 
 
-def test_a_setting_that_was_absent_becomes_its_default_again(plain: EcsPlatform) -> None:
-    async def story(story: Story) -> None:
-        await story.deploy(OLD, TestAttempt("first"))
-        snapshot = await story.capture(NEW)
-        await deploy(plain, of(plain, NEW, served=SERVED + "healthCheckGracePeriodSeconds: 30\n"), "second")
-        await story.roll_back(snapshot, TestAttempt("third"))
-        assert (plain.described() or {})["healthCheckGracePeriodSeconds"] == 0
-        assert await plain.provider.preview(plain.target, plain.release(NEW), snapshot) == ()
-
-    tell(plain, story)
-
-
 def test_somebody_who_deploys_meanwhile_is_not_overwritten(plain: EcsPlatform) -> None:
     async def story(story: Story) -> None:
         await story.deploy(OLD, TestAttempt("first"))
