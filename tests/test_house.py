@@ -181,6 +181,14 @@ def imported_packages(path: Path) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
+def test_importing_the_application_brings_nothing_that_only_some_need() -> None:
+    """The engine and the migrations belong to a start, and the SDK of AWS to whoever has targets there."""
+    heavy = ("aiobotocore", "botocore", "dbos", "alembic", "psycopg")
+    code = f"import sys, server.app; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_nothing_is_switched_off_silently() -> None:
     """No `type: ignore`; what is switched off otherwise names its rule."""
     silent = re.compile(r"#\s*type:\s*ignore|#\s*noqa(?!: ?[A-Z]+\d)|#\s*pyright:\s*ignore(?!\[\w)")

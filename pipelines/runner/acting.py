@@ -17,6 +17,7 @@ from db.statuses import StepPhase
 from pipelines import journal
 from pipelines.documents.base import EXPRESSION_MARK
 from pipelines.documents.failure import FailureKind
+from pipelines.documents.vocabulary import SCRIPT_STEPS
 from pipelines.expressions import ExpressionError, mask, render_tree, scope_of
 from pipelines.plan import PlannedStage, PlannedStep
 from pipelines.records import StageRecords, stage_records
@@ -97,6 +98,11 @@ async def _act(attempt: _Attempt, revealed: set[str]) -> StepOutcome:
     generic = GENERIC_STEPS.get(attempt.step.type)
     if generic is None:
         return await _act_at_platform(attempt, revealed)
+    if attempt.step.type in SCRIPT_STEPS and not attempt.work.runtime.rules.allow_scripts:
+        # They may have been loaded while they were allowed.
+        raise StepFailed(
+            f"{attempt.step.type} steps are switched off here; UNSHIP_ALLOW_SCRIPTS=true allows them."
+        )
     context = StepContext(
         scope=scope_of(resolve_secret=attempt.work.runtime.registry.connectors.secret, **await _words(attempt)),
         timeout=attempt.seconds_left,

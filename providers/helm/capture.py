@@ -16,8 +16,8 @@ from providers.kubernetes.cluster import each
 from providers.kubernetes.inventory import Inventory, group_of, take
 from providers.kubernetes.live import Site
 from providers.kubernetes.objects import Ref
-from providers.kubernetes.tree import Tree
 from providers.kubernetes.workloads import desired
+from providers.tree import Tree
 from providers.values import Artifact, InstanceGroup, Release
 
 

@@ -25,8 +25,8 @@ from providers.interface import Attempt
 from providers.kubernetes.discovery import SECRET
 from providers.kubernetes.live import Site
 from providers.kubernetes.objects import Ref
-from providers.kubernetes.tree import Tree
 from providers.kubernetes.waiting import Watcher
+from providers.tree import Tree
 from providers.values import Effect, Outcome, Release
 
 

@@ -20,7 +20,7 @@ import yaml
 
 from providers.kubernetes.credentials import Credentials
 from providers.kubernetes.kubeconfig import Access
-from providers.kubernetes.tree import Tree, put
+from providers.tree import Tree, put
 
 _PASSED_ON = frozenset(
     {"PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}

@@ -21,7 +21,7 @@ from providers.kubernetes.discovery import SECRET
 from providers.kubernetes.live import Site
 from providers.kubernetes.objects import KubeObject, Ref
 from providers.kubernetes.records import MOST_BYTES, StoredObject
-from providers.kubernetes.tree import Tree, text
+from providers.tree import Tree, text
 from providers.values import Value
 
 KEEPSAKE_TYPE = "unship.dev/helm-state.v1"

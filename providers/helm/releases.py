@@ -22,7 +22,7 @@ from providers.kubernetes.cluster import by_selector
 from providers.kubernetes.discovery import SECRET
 from providers.kubernetes.live import Site
 from providers.kubernetes.objects import label
-from providers.kubernetes.tree import Tree, digest, text
+from providers.tree import Tree, digest, text
 
 # Says which step of Unship made a revision: the step's mark and the number the revision was to get. Helm hands
 # labels on to later revisions; the number tells them from the one that was meant.

@@ -24,7 +24,7 @@ from providers.helm.helm import Helm
 from providers.helm.home import Home
 from providers.helm.patience import patiently
 from providers.helm.values import HTTP, OCI, ChartOptions, HttpStore, OciStore
-from providers.kubernetes.tree import Tree
+from providers.tree import Tree
 
 HTTP_CONNECTOR, OCI_CONNECTOR = "HttpHelmRepo", "OciHelmRegistry"
 # A chart is small: what takes longer is not going to come.

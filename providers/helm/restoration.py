@@ -13,7 +13,7 @@ from providers.helm.values import HelmSnapshot
 from providers.kubernetes.diff import differences
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import KubeObject, Ref
-from providers.kubernetes.tree import Tree
+from providers.tree import Tree
 
 
 @dataclass(frozen=True)

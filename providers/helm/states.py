@@ -17,7 +17,7 @@ from providers.kubernetes.diff import differences
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.manifests import parse
 from providers.kubernetes.objects import KubeObject, Ref, annotation, stateless
-from providers.kubernetes.tree import Tree, drop
+from providers.tree import Tree, drop
 
 # What Helm keeps packed in a Secret of at most 1 MiB.
 _MOST_BYTES = 16 << 20

@@ -17,8 +17,8 @@ from providers.kubernetes.cluster import each
 from providers.kubernetes.discovery import POD
 from providers.kubernetes.live import Site
 from providers.kubernetes.objects import Ref
-from providers.kubernetes.tree import Tree, number
 from providers.kubernetes.workloads import Standing, selector, standing, waiting_reasons
+from providers.tree import Tree, number
 from providers.values import Progress
 
 POLL_SECONDS = 0.5

@@ -22,9 +22,9 @@ from providers.kubernetes.objects import (
     label,
 )
 from providers.kubernetes.preparation import in_order
-from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.waiting import until_ended, until_gone
 from providers.kubernetes.workloads import is_paused
+from providers.tree import Tree, text
 
 DEFINITION_SECONDS = 15.0
 

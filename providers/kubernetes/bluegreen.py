@@ -43,11 +43,11 @@ from providers.kubernetes.objects import (
 from providers.kubernetes.plans import Plan, carry_out
 from providers.kubernetes.records import applied_by, of_token
 from providers.kubernetes.references import configuration_names
-from providers.kubernetes.tree import Tree, number, put
 from providers.kubernetes.values import BlueGreenDeploySpec, Operation, SwapServicesSpec
 from providers.kubernetes.variants import Variant, refuse_others, split
 from providers.kubernetes.waiting import Watcher
 from providers.kubernetes.workloads import desired
+from providers.tree import Tree, number, put
 from providers.values import Effect, Outcome, Release
 
 

@@ -28,7 +28,6 @@ from providers.kubernetes.plans import Plan, carry_out
 from providers.kubernetes.records import Record, applied_by, of_token
 from providers.kubernetes.references import needed, pull_secrets
 from providers.kubernetes.rollback import read_way
-from providers.kubernetes.tree import Tree, number, put
 from providers.kubernetes.values import (
     CanaryDeploySpec,
     CountSelection,
@@ -38,6 +37,7 @@ from providers.kubernetes.values import (
 )
 from providers.kubernetes.variants import Variant, refuse_others, split
 from providers.kubernetes.workloads import desired, share_of
+from providers.tree import Tree, number, put
 from providers.values import Outcome, Release
 
 CANARY = Variant("canary", TRACK_LABEL)

@@ -17,11 +17,11 @@ from providers.kubernetes.live import Live, Site, labelled_workloads, read_live
 from providers.kubernetes.manifests import parse_all
 from providers.kubernetes.objects import NEVER_DELETED, Ref
 from providers.kubernetes.records import newest_real, refuse_of_another
-from providers.kubernetes.tree import Tree
 from providers.kubernetes.undoing import serving
 from providers.kubernetes.values import KubernetesSnapshot, ObjectState
 from providers.kubernetes.way import Way, fingerprint, way_back
 from providers.kubernetes.workloads import desired
+from providers.tree import Tree
 from providers.values import Artifact, InstanceGroup, Release
 
 

@@ -11,7 +11,7 @@ from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import KubeObject, stateless
 from providers.kubernetes.ownership import Claims, abandoned, managed_fields, superfluous, with_claims
 from providers.kubernetes.preparation import stale_strategy
-from providers.kubernetes.tree import Tree, at, text
+from providers.tree import Tree, at, text
 
 Wanted = Callable[[KubeObject, Tree], Claims]
 _TRIES = 3

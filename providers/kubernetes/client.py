@@ -19,8 +19,8 @@ from providers.kubernetes.calls import Call
 from providers.kubernetes.credentials import Credentials, obtain
 from providers.kubernetes.kubeconfig import Access
 from providers.kubernetes.transport import Answer, Transport, lines_of, open_transport
-from providers.kubernetes.tree import Tree
 from providers.retry import is_transient, retry_after
+from providers.tree import Tree
 from providers.web import Failure, host_of, is_in_vain, until_answered, was_never_sent
 
 # Renewed before they end, so that no request is sent with credentials that end on the way.

@@ -14,7 +14,7 @@ from providers.kubernetes.calls import Call, Effect
 from providers.kubernetes.client import Connection
 from providers.kubernetes.discovery import Discovery, Kind
 from providers.kubernetes.objects import KubeObject, Ref
-from providers.kubernetes.tree import Tree, text, tree, trees
+from providers.tree import Tree, text, tree, trees
 
 FIELD_MANAGER = "unship"
 PAGE = "500"

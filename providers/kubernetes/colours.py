@@ -19,8 +19,8 @@ from providers.kubernetes.objects import (
     KubeObject,
     annotation,
 )
-from providers.kubernetes.tree import Tree, drop, put, put_all, text, texts, trees
 from providers.kubernetes.variants import Variant
+from providers.tree import Tree, drop, put, put_all, text, texts, trees
 
 BLUE, GREEN = Variant("blue", COLOR_LABEL), Variant("green", COLOR_LABEL)
 # What a cluster gives to one Service alone, so that a second one cannot have it too.

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.kubeconfig import Access, ExecPlugin, own_certificate
-from providers.kubernetes.tree import Tree
+from providers.tree import Tree
 
 PLUGIN_SECONDS = 60.0
 _EXEC_VERSIONS = frozenset(f"client.authentication.k8s.io/{version}" for version in ("v1", "v1beta1", "v1alpha1"))

@@ -17,7 +17,7 @@ from providers.kubernetes.objects import (
     RELEASE_LABEL,
     Ref,
 )
-from providers.kubernetes.tree import Tree, compact, text
+from providers.tree import Tree, compact, text
 from providers.values import Change
 
 MASK = "(hidden)"

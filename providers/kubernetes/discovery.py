@@ -9,7 +9,7 @@ from providers.errors import ProviderRefused
 from providers.kubernetes.calls import Call
 from providers.kubernetes.client import Connection
 from providers.kubernetes.objects import api_group
-from providers.kubernetes.tree import at, text, trees
+from providers.tree import at, text, trees
 
 
 @dataclass(frozen=True, order=True)

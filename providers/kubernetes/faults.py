@@ -13,8 +13,8 @@ from providers.errors import (
     ProviderRefused,
     ProviderUnreachable,
 )
-from providers.kubernetes.tree import text
 from providers.retry import is_transient
+from providers.tree import text
 from providers.web import what_happened
 
 LONGEST_QUOTE = 1_000

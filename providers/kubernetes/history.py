@@ -27,8 +27,8 @@ from providers.kubernetes.records import (
     of_token,
     parse_record,
 )
-from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import Operation
+from providers.tree import Tree
 
 # How many releases that were really deployed are kept; a way back needs the newest only.
 KEPT_RELEASES = 10

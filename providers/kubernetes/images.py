@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from providers.images import Image
-from providers.kubernetes.tree import Tree, at, text, trees
+from providers.tree import Tree, at, text, trees
 from providers.values import Artifact
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

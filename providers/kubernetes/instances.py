@@ -25,9 +25,9 @@ from providers.kubernetes.objects import (
     containers,
     label,
 )
-from providers.kubernetes.tree import Tree, at, number, text, trees
 from providers.kubernetes.values import ContainerDetails, PodDetails
 from providers.kubernetes.workloads import pod_reason
+from providers.tree import Tree, at, number, text, trees
 from providers.values import Artifact, InstanceHealth, LiveInstance, Release
 
 # A container that has restarted so often and is not ready is not just starting.

@@ -13,8 +13,8 @@ from providers.kubernetes.cluster import Cluster
 from providers.kubernetes.discovery import CONTROLLER_REVISION, POD, REPLICA_SET
 from providers.kubernetes.images import artifact_of, main_container, running_digest
 from providers.kubernetes.objects import NUMBER_ANNOTATION, POD_HASH, Ref, annotation, containers, label, template
-from providers.kubernetes.tree import Tree, at, drop, text, tree, trees, without_nulls
 from providers.kubernetes.workloads import desired, selector
+from providers.tree import Tree, at, drop, text, tree, trees, without_nulls
 from providers.values import Artifact, InstanceGroup
 
 REVISION_HASH = "controller-revision-hash"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from providers.kubernetes.cluster import Cluster, by_selector, each
 from providers.kubernetes.discovery import AUTOSCALER, DAEMON_SET, DEPLOYMENT, STATEFUL_SET, Kind
 from providers.kubernetes.objects import RELEASE_LABEL, Ref, stateless, targets_of_autoscaler
-from providers.kubernetes.tree import Tree, text
+from providers.tree import Tree, text
 
 
 @dataclass(frozen=True)

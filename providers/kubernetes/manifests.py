@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.objects import KubeObject
-from providers.kubernetes.tree import Tree, text, trees
+from providers.tree import Tree, text, trees
 from providers.values import Manifest
 from providers.yaml_text import MOST_BYTES, documents
 

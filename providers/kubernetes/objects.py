@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field, replace
 
 from providers.errors import ProviderRefused
-from providers.kubernetes.tree import Tree, drop, put, put_all, text, texts, tree, trees, without_nulls
+from providers.tree import Tree, drop, put, put_all, text, texts, tree, trees, without_nulls
 
 # On every object of a release and on its pod templates. The value is the release name, the same for every
 # release, so that going back to an earlier template meets the ReplicaSet that is still there.

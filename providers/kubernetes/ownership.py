@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from providers.kubernetes.tree import Tree, at, put, text, tree, trees
+from providers.tree import Tree, at, put, text, tree, trees
 
 # A path as managedFields write it: f:spec, f:containers, k:{"name":"web"}.
 FieldPath = tuple[str, ...]

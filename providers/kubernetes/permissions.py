@@ -14,7 +14,7 @@ from providers.errors import ProviderNotFound, ProviderRefused
 from providers.kubernetes.cluster import each
 from providers.kubernetes.discovery import ACCESS_REVIEW, RULES_REVIEW, Kind
 from providers.kubernetes.live import Site
-from providers.kubernetes.tree import Tree, at, trees
+from providers.tree import Tree, at, trees
 
 
 @dataclass(frozen=True, order=True)

@@ -41,10 +41,10 @@ from providers.kubernetes.records import (
     of_token,
     refuse_of_another,
 )
-from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import Operation
 from providers.kubernetes.waiting import Watcher
 from providers.kubernetes.workloads import is_paused
+from providers.tree import Tree
 from providers.values import Artifact, Effect, Outcome
 
 

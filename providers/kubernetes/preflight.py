@@ -21,11 +21,11 @@ from providers.kubernetes.objects import KubeObject, Ref, template
 from providers.kubernetes.permissions import Question, denied, rules
 from providers.kubernetes.references import needed
 from providers.kubernetes.rollback import read_way
-from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.undoing import reached, target_states, undoing
 from providers.kubernetes.values import KubernetesSnapshot
 from providers.kubernetes.way import Way
 from providers.kubernetes.workloads import is_paused
+from providers.tree import Tree, text
 from providers.values import Change, Obstacle
 
 _NEEDED_KINDS = {kind.name: kind for kind in (CONFIG_MAP, SECRET, CLAIM, SERVICE_ACCOUNT)}

@@ -23,7 +23,7 @@ from providers.kubernetes.objects import (
     template_path,
 )
 from providers.kubernetes.references import configuration_names
-from providers.kubernetes.tree import (
+from providers.tree import (
     Tree,
     at,
     digest,

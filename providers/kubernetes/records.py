@@ -16,8 +16,8 @@ from pydantic import JsonValue
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.objects import KubeObject, Ref, annotation, label
-from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.values import Operation
+from providers.tree import Tree, text
 from providers.values import Artifact, Value
 
 RECORD_TYPE = "unship.dev/release.v1"

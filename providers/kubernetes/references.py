@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue
 
-from providers.kubernetes.tree import Tree, at, text, tree, trees
+from providers.tree import Tree, at, text, tree, trees
 
 # (kind, name)
 Needed = tuple[str, str]

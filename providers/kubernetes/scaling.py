@@ -12,10 +12,10 @@ from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import SCALABLE, Ref
 from providers.kubernetes.plans import outputs
 from providers.kubernetes.records import Content, StoredObject, of_token
-from providers.kubernetes.tree import Tree, number
 from providers.kubernetes.values import CountSelection, Operation, ScaleSpec
 from providers.kubernetes.waiting import Watcher
 from providers.kubernetes.workloads import desired, share_of
+from providers.tree import Tree, number
 from providers.values import Effect, Outcome
 
 

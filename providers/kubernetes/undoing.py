@@ -25,8 +25,8 @@ from providers.kubernetes.objects import (
 )
 from providers.kubernetes.preparation import to_restore
 from providers.kubernetes.references import configuration_names
-from providers.kubernetes.tree import Tree, drop, number, text, texts
 from providers.kubernetes.way import Way
+from providers.tree import Tree, drop, number, text, texts
 
 # What leads requests to pods, directly or through another of these.
 _TRAFFIC = frozenset({"Service", "Ingress", "HTTPRoute", "GRPCRoute", "VirtualService", "DestinationRule"})

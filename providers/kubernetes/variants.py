@@ -22,7 +22,7 @@ from providers.kubernetes.objects import (
     template_path,
 )
 from providers.kubernetes.references import Needed, configuration_names, with_names
-from providers.kubernetes.tree import Tree, put, put_all, texts
+from providers.tree import Tree, put, put_all, texts
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from providers.kubernetes.discovery import POD
 from providers.kubernetes.inventory import Inventory, is_live
 from providers.kubernetes.live import Live, Site
 from providers.kubernetes.objects import Ref
-from providers.kubernetes.tree import Tree, text
 from providers.kubernetes.workloads import Standing, selector, standing, waiting_reasons
+from providers.tree import Tree, text
 from providers.values import Progress
 
 WATCH_SECONDS = 60

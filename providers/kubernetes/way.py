@@ -13,8 +13,8 @@ from providers.errors import ProviderNotFound
 from providers.kubernetes.live import Live
 from providers.kubernetes.objects import KubeObject, Ref
 from providers.kubernetes.records import Record
-from providers.kubernetes.tree import Tree, digest, text
 from providers.kubernetes.values import KubernetesSnapshot, ObjectState
+from providers.tree import Tree, digest, text
 
 
 @dataclass(frozen=True)

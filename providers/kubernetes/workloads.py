@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from providers.kubernetes.tree import Tree, at, number, text, texts, tree, trees
+from providers.tree import Tree, at, number, text, texts, tree, trees
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from sandbox.kubernetes import KubernetesWorld
 from tests.journeys.yard import (
@@ -26,6 +27,7 @@ from tests.journeys.yard import (
     steps_of,
     undo,
 )
+from tests.support.unship import serving
 
 SECRET = "s3cr3t-t0ken.with.dots"
 CONNECTORS = """
@@ -202,3 +204,18 @@ def test_a_secret_is_in_no_file_of_the_installation(careless: tuple[Yard, list[s
     files = [path for path in yard.unship.directory.rglob("*") if path.is_file()]
     assert {path.name for path in files} >= {"unship.db", "unship.db-engine", "server.log"}
     assert [path.name for path in files if SECRET.encode() in path.read_bytes()] == []
+
+
+def test_scripts_that_were_loaded_do_not_run_once_they_are_switched_off(connectors: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    with serving(tmp_path, connectors=str(connectors)) as unship:
+        stage = custom("only", script("say", f"touch '{mark}'"))
+        pipeline = {"identifier": "p", "name": "P", "stages": [stage]}
+        assert unship.apply(yaml.safe_dump({"pipeline": pipeline})) == []
+        unship.stop()
+        unship.settings["UNSHIP_ALLOW_SCRIPTS"] = "false"
+        unship.start()
+        execution = unship.run("p")
+        assert unship.finish(execution) == "FAILED"
+        assert "UNSHIP_ALLOW_SCRIPTS=true" in unship.execution(execution)["stages"][0]["statusReason"]
+    assert not mark.exists()

@@ -265,6 +265,7 @@ def test_matrix_that_makes_no_sense_is_refused(matrix: str) -> None:
         "{type: Retry}",
         "{type: Retry, spec: {retryCount: 0}}",
         "{type: Retry, spec: {retryCount: 101}}",
+        "{type: Retry, spec: {onRetryFailure: {action: {type: Retry, spec: {retryCount: 2}}}}}",
         "{type: Ignore, spec: {retryCount: 2}}",
         "{type: Panic}",
         "{}",

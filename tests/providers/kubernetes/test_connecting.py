@@ -20,8 +20,8 @@ from providers.kubernetes import KubernetesProvider
 from providers.kubernetes.calls import Call
 from providers.kubernetes.client import Connection
 from providers.kubernetes.kubeconfig import read_access
-from providers.kubernetes.tree import Tree
 from providers.kubernetes.values import KubernetesTarget
+from providers.tree import Tree
 from providers.values import Release
 from providers.web import USER_AGENT
 from tests.providers.kubernetes.platform import KubernetesPlatform

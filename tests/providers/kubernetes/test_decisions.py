@@ -13,9 +13,9 @@ from providers.kubernetes.images import main_container
 from providers.kubernetes.objects import Ref, stateless
 from providers.kubernetes.ownership import abandoned, superfluous, with_claims
 from providers.kubernetes.references import configuration_names, needed
-from providers.kubernetes.tree import Tree, drop, put
 from providers.kubernetes.workloads import selector, standing
 from providers.retry import MOST_TRIES, retry_after, wait_before
+from providers.tree import Tree, drop, put
 from providers.values import Artifact
 
 WEB = Ref.of("apps/v1", "Deployment", "web", "prod")

@@ -8,7 +8,7 @@ import pytest
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.manifests import parse, parse_all
-from providers.kubernetes.tree import at
+from providers.tree import at
 from providers.values import Manifest
 from providers.yaml_text import MOST_BYTES
 

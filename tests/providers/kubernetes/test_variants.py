@@ -10,8 +10,8 @@ from providers.kubernetes.colours import BLUE, GREEN, at_colour, colour_of, othe
 from providers.kubernetes.manifests import parse
 from providers.kubernetes.objects import KubeObject, label
 from providers.kubernetes.references import configuration_names, with_names
-from providers.kubernetes.tree import Tree, at
 from providers.kubernetes.variants import split
+from providers.tree import Tree, at
 from tests.providers.kubernetes.stories import shop
 
 PODS: Tree = {
