@@ -213,7 +213,7 @@ def test_scripts_that_were_loaded_do_not_run_once_they_are_switched_off(connecto
         pipeline = {"identifier": "p", "name": "P", "stages": [stage]}
         assert unship.apply(yaml.safe_dump({"pipeline": pipeline})) == []
         unship.stop()
-        unship.settings["UNSHIP_ALLOW_SCRIPTS"] = "false"
+        unship.settings = {**unship.settings, "UNSHIP_ALLOW_SCRIPTS": "false"}
         unship.start()
         execution = unship.run("p")
         assert unship.finish(execution) == "FAILED"
