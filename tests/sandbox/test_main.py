@@ -6,6 +6,8 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -15,22 +17,31 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@contextmanager
+def started(command: list[str]) -> Generator[subprocess.Popen[str]]:
+    """The process, which does not outlive a test that fails."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_serves_until_told_to_stop(tmp_path: Path, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "sandbox", "--port-base", "0", "--tick", "0.02", "--directory", str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(command) as process:
         assert process.stdout is not None
-        head = [process.stdout.readline() for _ in range(6)]
-        connectors = yaml.safe_load("".join(head))["connectors"]
+        assert process.stdout.readline() == "connectors:\n"
+        connectors = yaml.safe_load((tmp_path / "connectors.yaml").read_text())["connectors"]
+        assert {one["identifier"]: one["type"] for one in connectors} == {
+            "cluster": "Kubernetes",
+            "aws": "Aws",
+            "foundation": "Tas",
+        }
         kubeconfig = Path(connectors[0]["spec"]["kubeconfig"])
-        assert connectors == [
-            {
-                "identifier": "cluster",
-                "type": "Kubernetes",
-                "spec": {"kubeconfig": str(tmp_path / "kubeconfig"), "context": "demo"},
-            }
-        ]
-        assert yaml.safe_load((tmp_path / "connectors.yaml").read_text())["connectors"] == connectors
+        assert connectors[0]["spec"] == {"kubeconfig": str(tmp_path / "kubeconfig"), "context": "demo"}
         assert stat.S_IMODE(kubeconfig.stat().st_mode) == 0o600
         server = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
         with httpx2.Client(base_url=server, verify=False) as client:
