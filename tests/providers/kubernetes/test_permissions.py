@@ -23,7 +23,8 @@ Permission = tuple[str, str, str]
 
 
 def granted() -> set[Permission]:
-    blocks = re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    section = DOCUMENT.read_text().split("\n## Kubernetes\n")[1].split("\n## ")[0]
+    blocks = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
     roles: list[Any] = [role for block in blocks for role in yaml.safe_load_all(block) if "rules" in role]
     return {
         (group, resource, verb)
