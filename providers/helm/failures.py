@@ -40,8 +40,8 @@ _LOST = _words(
 )  # fmt: skip
 # The chart's or the values' own fault, whatever else the text has in it.
 _WRITTEN = _words(
-    r"(?<!json )parse error", "template:", "execution error at", "don't meet the specifications", "error converting YAML",
-    "failed to render", "chart metadata is missing", "yaml: line",
+    r"(?<!json )parse error", "template:", "execution error at", "don't meet the specifications",
+    "error converting YAML", "failed to render", "chart metadata is missing", "yaml: line",
 )  # fmt: skip
 _BUSY = _words(r"another operation \(install/upgrade/rollback\) is in progress")
 _CONFLICT = _words(
