@@ -18,7 +18,7 @@ from pathlib import Path
 
 from sandbox.kubernetes import KubernetesWorld
 from tests.support.shop import NEW, OLD, Shop
-from tests.support.unship import Unship, serving
+from tests.support.unship import Unship, execute, serving
 
 CONNECTORS = """
 connectors:
@@ -36,7 +36,7 @@ def main() -> int:
         kubeconfig = directory / "kubeconfig"
         world.write_kubeconfig(kubeconfig)
         (directory / "connectors.yaml").write_text(CONNECTORS)
-        with serving(directory, connectors=str(directory / "connectors.yaml")) as unship:
+        with serving(directory, execute, connectors=str(directory / "connectors.yaml")) as unship:
             _report(*_measure(unship, world, kubeconfig, runs))
     return 0
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.seed import fill
 from benchmarks.sizes import Size
-from tests.support.unship import Unship, serving
+from tests.support.unship import Unship, execute, serving
 
 _BAR_MS = 100.0
 _PAGE = "pageInfo { hasNextPage hasPreviousPage endCursor }"
@@ -117,7 +117,7 @@ def _report(url: str, directory: Path, rounds: int) -> list[str]:
     missed: list[str] = []
     print(f"{rounds} requests each, one connection, load average {os.getloadavg()[0]:.1f}, bar {_BAR_MS:.0f} ms\n")
     print(f"{'a page of':38} {'median':>10} {'slowest':>10} {'answer':>11}")
-    with serving(directory, database_url=url) as unship:
+    with serving(directory, execute, database_url=url) as unship:
         for name, query in QUERIES.items():
             found = _measure(unship, query, rounds)
             over = found.median >= _BAR_MS

@@ -23,6 +23,7 @@ from providers.values import (
 )
 
 TargetT = TypeVar("TargetT", bound=BaseModel)
+TargetT_contra = TypeVar("TargetT_contra", bound=BaseModel, contravariant=True)
 SnapshotT = TypeVar("SnapshotT", bound=Snapshot)
 
 
@@ -97,8 +98,57 @@ class Attempt(Protocol):
         ...
 
 
-class Provider(Protocol[TargetT, SnapshotT]):
-    """One platform. Every verb is idempotent: repeated with the same token it takes effect once.
+class Verbs(Protocol[TargetT_contra, SnapshotT]):
+    """What a platform does. Every verb is idempotent: repeated with the same token it takes effect once."""
+
+    async def capture(self, target: TargetT_contra, release: Release) -> SnapshotT:
+        """Record the target as it is, before `release` is deployed to it. Changes nothing."""
+        ...
+
+    async def deploy(self, target: TargetT_contra, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
+        """Do a forward step and wait until the platform has finished it. `step` is the step type's spec."""
+        ...
+
+    async def roll_back(
+        self, target: TargetT_contra, snapshot: SnapshotT, step: BaseModel, attempt: Attempt
+    ) -> Outcome:
+        """Bring the target back to `snapshot` and wait until it is there; SKIPPED if it already is.
+
+        With a snapshot that did not exist (a first deployment that failed midway), removes what the
+        deployment created and nothing else.
+        """
+        ...
+
+    async def instances(self, target: TargetT_contra, release: Release) -> tuple[LiveInstance, ...]:
+        """The live copies at this moment, in a stable order."""
+        ...
+
+    async def preview(self, target: TargetT_contra, release: Release, snapshot: SnapshotT) -> tuple[Change, ...]:
+        """What `roll_back` to `snapshot` would change, read from the live state. Changes nothing."""
+        ...
+
+    async def preflight(
+        self, target: TargetT_contra, release: Release, snapshot: SnapshotT
+    ) -> tuple[Obstacle, ...]:
+        """Whether the way back is open: is what the snapshot refers to still there. Changes nothing."""
+        ...
+
+    async def check(self, connector: str) -> str:
+        """Who answers at the connector of that identifier: product and version, in a few words.
+
+        One cheap read that proves the address and the credentials; changes nothing. ProviderError says why there
+        is no answer, also where the connector's spec cannot be used. The caller bounds the time. Of the platforms
+        that share a connector type, the first in the registry is asked.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Give connections back. The provider is not used afterwards."""
+        ...
+
+
+class Provider(Verbs[TargetT, SnapshotT], Protocol[TargetT, SnapshotT]):
+    """One platform: what it does, and what it declares about itself.
 
     The declarations: `yaml_type` is the deployment type as the YAML spells it; `infrastructure_type` the YAML
     `type` and `target_model` the model of the `spec` of an infrastructure definition (frozen; camelCase aliases;
@@ -119,44 +169,3 @@ class Provider(Protocol[TargetT, SnapshotT]):
     step_types: Mapping[str, StepType]
     safeguards: Mapping[str, str]
     late_words: frozenset[str]
-
-    async def capture(self, target: TargetT, release: Release) -> SnapshotT:
-        """Record the target as it is, before `release` is deployed to it. Changes nothing."""
-        ...
-
-    async def deploy(self, target: TargetT, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
-        """Do a forward step and wait until the platform has finished it. `step` is the step type's spec."""
-        ...
-
-    async def roll_back(self, target: TargetT, snapshot: SnapshotT, step: BaseModel, attempt: Attempt) -> Outcome:
-        """Bring the target back to `snapshot` and wait until it is there; SKIPPED if it already is.
-
-        With a snapshot that did not exist (a first deployment that failed midway), removes what the
-        deployment created and nothing else.
-        """
-        ...
-
-    async def instances(self, target: TargetT, release: Release) -> tuple[LiveInstance, ...]:
-        """The live copies at this moment, in a stable order."""
-        ...
-
-    async def preview(self, target: TargetT, release: Release, snapshot: SnapshotT) -> tuple[Change, ...]:
-        """What `roll_back` to `snapshot` would change, read from the live state. Changes nothing."""
-        ...
-
-    async def preflight(self, target: TargetT, release: Release, snapshot: SnapshotT) -> tuple[Obstacle, ...]:
-        """Whether the way back is open: is what the snapshot refers to still there. Changes nothing."""
-        ...
-
-    async def check(self, connector: str) -> str:
-        """Who answers at the connector of that identifier: product and version, in a few words.
-
-        One cheap read that proves the address and the credentials; changes nothing. ProviderError says why there
-        is no answer, also where the connector's spec cannot be used. The caller bounds the time. Of the platforms
-        that share a connector type, the first in the registry is asked.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Give connections back. The provider is not used afterwards."""
-        ...

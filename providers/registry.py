@@ -11,6 +11,7 @@ from providers.ecs import EcsProvider
 from providers.helm import HelmProvider
 from providers.interface import Provider
 from providers.kubernetes import KubernetesProvider
+from providers.platform import Platform
 from providers.tas import TasProvider
 from providers.values import DeploymentType
 
@@ -44,6 +45,13 @@ class Registry:
     def of_connector(self, connector_type: str) -> AnyProvider | None:
         """The provider that can check connectors of that type; None for a type that nothing here uses."""
         return next((provider for provider in self if provider.connector_type == connector_type), None)
+
+    def load(self) -> None:
+        """Import the verbs of the platforms that the connectors lead to, so that no request has to wait for it."""
+        used = {connector.type for connector in self.connectors.by_identifier.values()}
+        for provider in self:
+            if isinstance(provider, Platform) and provider.connector_type in used:
+                provider.load()
 
     async def close(self) -> None:
         for provider in self:

@@ -8,16 +8,30 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic.alias_generators import to_camel
 
 
 class Value(BaseModel):
     """A frozen value that survives a round trip through JSON."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def as_json(self) -> dict[str, Any]:
         """The value as plain JSON types, for a database column or a checkpoint."""
         return self.model_dump(mode="json")
+
+
+class Document(BaseModel):
+    """Base of what a provider reads from YAML: frozen, camelCase keys, unknown ones refused."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        defer_build=True,
+    )
 
 
 class DeploymentType(StrEnum):

@@ -1,78 +1,18 @@
-"""The application as ASGI: `uvicorn server.app:create_app --factory`. Imports every floor."""
+"""The application's factory, for any ASGI server: `uvicorn server.app:create_app --factory`."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-
 from starlette.applications import Starlette
-from starlette.responses import RedirectResponse
-from starlette.routing import Route
 
-from db.security.audit import AuditLog
-from pipelines.runtime import Runtime
 from providers.connectors import load_connectors
-from providers.registry import Registry
-from resolvers.auditing import Auditor
-from schema.building import build
-from schema.context import Origin, RequestContext
-from server.audit_key import sealing_key
-from server.callers import Caller, TokenDoor
-from server.explorer import explorer_page
-from server.graphql_service import GraphQLService
-from server.health import health_routes
-from server.routes import graphql_routes
-from server.rules import rules_of
-from server.running import Running
 from server.settings import Settings, load_settings
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
-    """The application of these settings, or of the environment's; SettingsError where they cannot be used.
-
-    Starting it migrates the database, takes its lock and continues what was interrupted.
-    """
+    """The application of these settings, or of the environment's; SettingsError where they cannot be used."""
     chosen = settings or load_settings()
-    running = Running()
     connectors = load_connectors(chosen.connectors)
+    # All floors take a second to load: settings that cannot be used are told before that.
+    from server.application import application  # noqa: PLC0415
 
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        async with _engine(chosen, Registry(connectors)) as (runtime, key):
-            auditor = Auditor(AuditLog(runtime.database, key))
-            running.runtime, running.auditor = runtime, auditor
-            yield
-            running.draining.set()
-            await auditor.finished()
-
-    def new_context(caller: Caller) -> RequestContext:
-        origin = Origin(caller.address, caller.token.id if caller.token else None)
-        return RequestContext(running.started, caller.subject, origin, running.auditor)
-
-    service = GraphQLService(build(), new_context)
-    door = TokenDoor(lambda: running.started.database)
-    app = Starlette(
-        routes=[
-            Route("/", RedirectResponse("/graphql")),
-            *health_routes(running),
-            *graphql_routes(service, door, chosen, running.draining, explorer_page()),
-        ],
-        lifespan=lifespan,
-    )
-    app.state.running = running
-    return app
-
-
-@asynccontextmanager
-async def _engine(settings: Settings, registry: Registry) -> AsyncGenerator[tuple[Runtime, bytes]]:
-    """The engine over a database of this version's shape, with the key that seals the audit log."""
-    # A third of all that is imported, and who does not serve needs none of it.
-    from db import migrate  # noqa: PLC0415
-    from pipelines import engine  # noqa: PLC0415
-
-    settings.prepare_files()
-    url = settings.resolved_database_url
-    await migrate.upgrade(url)
-    key = await sealing_key(settings)
-    async with engine.running(url, registry, rules_of(settings)) as runtime:
-        yield runtime, key
+    return application(chosen, connectors)

@@ -11,9 +11,6 @@ from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.exc import ArgumentError
-
-from db.database import async_url
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -103,10 +100,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _safe(self) -> Self:
-        try:
-            async_url(self.resolved_database_url)
-        except ArgumentError as error:
-            raise ValueError("UNSHIP_DATABASE_URL: this is not a database URL") from error
+        if self.database_url:
+            _check_database_url(self.database_url)
         if self.auth is AuthMode.OIDC:
             raise ValueError(
                 "UNSHIP_AUTH: oidc is not there yet; use UNSHIP_AUTH=none on a loopback address"
@@ -143,6 +138,18 @@ class Settings(BaseSettings):
             raise SettingsError(f"UNSHIP_DATA_DIR: {self.data_dir} cannot be used: {error.strerror}") from error
         if not os.access(self.data_dir, os.W_OK | os.X_OK):
             raise SettingsError(f"UNSHIP_DATA_DIR: {self.data_dir} is not writable")
+
+
+def _check_database_url(url: str) -> None:
+    # SQLAlchemy takes half of the time that an import of the application's factory may take.
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    from db.database import async_url  # noqa: PLC0415
+
+    try:
+        async_url(url)
+    except ArgumentError as error:
+        raise ValueError("UNSHIP_DATABASE_URL: this is not a database URL") from error
 
 
 def is_loopback(host: str) -> bool:

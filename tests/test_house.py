@@ -181,10 +181,17 @@ def imported_packages(path: Path) -> Iterator[str]:
             yield node.module.split(".")[0]
 
 
-def test_importing_the_application_brings_nothing_that_only_some_need() -> None:
-    """The engine and the migrations belong to a start, and the SDK of AWS to whoever has targets there."""
-    heavy = ("aiobotocore", "botocore", "dbos", "alembic", "psycopg")
-    code = f"import sys, server.app; print([name for name in {heavy} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("server.app", {"sqlalchemy", "strawberry", "graphql", "aiohttp", "dbos", "botocore"}),
+        ("server.application", {"aiohttp", "aiobotocore", "botocore", "dbos", "alembic", "psycopg"}),
+    ],
+)
+def test_an_import_brings_nothing_that_only_some_need(module: str, heavy: set[str]) -> None:
+    """The factory is there at once; the engine and the migrations belong to a start, and what calls a platform to
+    whoever has targets there."""
+    code = f"import sys, {module}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

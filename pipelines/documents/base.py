@@ -19,7 +19,12 @@ class Model(BaseModel):
     """A part of a document: frozen, camelCase in YAML, unknown keys refused."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=False, validate_by_alias=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=False,
+        validate_by_alias=True,
+        defer_build=True,
     )
 
 

@@ -12,7 +12,7 @@ from providers.asg.planning import changes
 from providers.asg.site import Site
 from providers.asg.values import AsgSnapshot, TemplateVersion
 from providers.aws import routes
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.errors import ProviderNotFound
 from providers.values import Change, Obstacle
 

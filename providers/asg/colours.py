@@ -11,7 +11,7 @@ from providers.asg.names import BLUE, CANARY, COLOUR_TAG, COLOURS, CREATED_TAG, 
 from providers.asg.site import Site, Work
 from providers.asg.values import BalancerSpec, Tag
 from providers.aws import routes
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.errors import ProviderRefused
 
 _KINDS = ("prod", "stage", "old", "new")

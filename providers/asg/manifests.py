@@ -13,19 +13,12 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from providers.asg.groups import SETTINGS
-from providers.asg.values import Tag
+from providers.asg.values import GROUP, POLICY, SCHEDULED, TEMPLATE, Tag
 from providers.errors import ProviderRefused
 from providers.tree import Tree, number, text, tree, trees
 from providers.values import Manifest, Release
 from providers.yaml_text import documents
 
-TEMPLATE, GROUP, POLICY, SCHEDULED = (
-    "AsgLaunchTemplate",
-    "AsgConfiguration",
-    "AsgScalingPolicy",
-    "AsgScheduledUpdateGroupAction",
-)
-MANIFEST_TYPES = frozenset({TEMPLATE, GROUP, POLICY, SCHEDULED})
 _KEYS = {
     TEMPLATE: ("LaunchTemplateName", "LaunchTemplateData", "VersionDescription", "TagSpecifications"),
     GROUP: (

@@ -8,7 +8,7 @@ from providers.asg.edits import all_changes, edits, shown
 from providers.asg.groups import Group
 from providers.asg.names import CREATED_TAG, DEPLOYED_TAG
 from providers.asg.values import AsgSnapshot, SavedGroup, TemplateVersion
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.values import Change
 
 

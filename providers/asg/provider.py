@@ -1,15 +1,11 @@
-"""The Auto Scaling provider: what it declares, and which module carries which verb."""
+"""The Auto Scaling provider: what it declares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel
-
-from providers.asg import bluegreen, canary, capturing, checking, deploying, instances, restoring
-from providers.asg.manifests import MANIFEST_TYPES
-from providers.asg.site import Site, Work
 from providers.asg.values import (
+    MANIFEST_TYPES,
     AsgDetails,
     AsgSnapshot,
     AsgTarget,
@@ -21,12 +17,10 @@ from providers.asg.values import (
     RollingRollbackSpec,
     SwapServiceSpec,
 )
-from providers.aws.client import Accounts, Region, who_answers
-from providers.aws.connecting import CONNECTOR_TYPE
-from providers.connectors import Connectors
-from providers.errors import ProviderRefused
-from providers.interface import Attempt, ManifestType, StepType, Verb
-from providers.values import Change, DeploymentType, InstanceDetails, LiveInstance, Obstacle, Outcome, Release
+from providers.aws.values import CONNECTOR_TYPE
+from providers.interface import ManifestType, StepType, Verb
+from providers.platform import Platform
+from providers.values import DeploymentType, InstanceDetails
 
 _STEPS = (
     StepType("AsgRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
@@ -69,7 +63,7 @@ _SAFEGUARDS = {
 }
 
 
-class AsgProvider:
+class AsgProvider(Platform[AsgTarget, AsgSnapshot]):
     """Auto Scaling groups in one region of an account."""
 
     deployment_type: DeploymentType = DeploymentType.ASG
@@ -83,65 +77,4 @@ class AsgProvider:
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset()
-
-    def __init__(self, connectors: Connectors) -> None:
-        self._accounts = Accounts(connectors)
-
-    async def capture(self, target: AsgTarget, release: Release) -> AsgSnapshot:
-        return await capturing.capture(Site(self._region(target)), release)
-
-    async def deploy(self, target: AsgTarget, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
-        work = Work(self._region(target), attempt)
-        match step:
-            case RollingDeploySpec():
-                return await deploying.roll_out(work, release, step)
-            case CanaryDeploySpec():
-                return await canary.deploy(work, release, step)
-            case CanaryDeleteSpec():
-                return await canary.delete_of_release(work, release)
-            case BlueGreenDeploySpec():
-                return await bluegreen.deploy(work, release, step)
-            case SwapServiceSpec():
-                return await bluegreen.swap(work, release, step)
-            case _:
-                raise ProviderRefused(f"Auto Scaling has no forward step with a {type(step).__name__}.")
-
-    async def roll_back(
-        self, target: AsgTarget, snapshot: AsgSnapshot, step: BaseModel, attempt: Attempt
-    ) -> Outcome:
-        work = Work(self._region(target), attempt)
-        match step:
-            case RollingRollbackSpec() | BlueGreenRollbackSpec() | SwapServiceSpec():
-                return await restoring.roll_back(work, snapshot)
-            case CanaryDeleteSpec():
-                return await canary.delete(work, snapshot.name)
-            case _:
-                raise ProviderRefused(f"Auto Scaling has no rollback step with a {type(step).__name__}.")
-
-    async def instances(self, target: AsgTarget, release: Release) -> tuple[LiveInstance, ...]:
-        return await instances.instances(Site(self._region(target)), release)
-
-    async def preview(
-        self,
-        target: AsgTarget,
-        release: Release,  # noqa: ARG002 - the snapshot names the groups
-        snapshot: AsgSnapshot,
-    ) -> tuple[Change, ...]:
-        return await checking.preview(Site(self._region(target)), snapshot)
-
-    async def preflight(
-        self,
-        target: AsgTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: AsgSnapshot,
-    ) -> tuple[Obstacle, ...]:
-        return await checking.obstacles(Site(self._region(target)), snapshot)
-
-    async def check(self, connector: str) -> str:
-        return await who_answers(self._accounts.at(connector))
-
-    async def close(self) -> None:
-        await self._accounts.close()
-
-    def _region(self, target: AsgTarget) -> Region:
-        return self._accounts.at(target.connector_ref, target.region)
+    verbs: str = "providers.asg.verbs:AsgVerbs"

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, JsonValue, model_validator
 
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.tree import trees
-from providers.values import InstanceDetails, Snapshot, Value
+from providers.values import Document, InstanceDetails, Snapshot, Value
 
-
-class Document(BaseModel):
-    """Base of what is read from YAML: camelCase keys, unknown ones refused, frozen."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
-    )
+TEMPLATE, GROUP, POLICY, SCHEDULED = (
+    "AsgLaunchTemplate",
+    "AsgConfiguration",
+    "AsgScalingPolicy",
+    "AsgScheduledUpdateGroupAction",
+)
+MANIFEST_TYPES = frozenset({TEMPLATE, GROUP, POLICY, SCHEDULED})
 
 
 class AsgTarget(Document):

@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
+from providers.aws.values import CONNECTOR_TYPE
 from providers.connectors import Connector, Connectors, ConnectorsError, resolve_reference
 from providers.errors import ProviderRefused
-
-CONNECTOR_TYPE = "Aws"
 
 
 class AwsConnectorSpec(BaseModel):

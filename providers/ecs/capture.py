@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from providers.aws import routes
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.ecs.colours import Colour, known_traffic
 from providers.ecs.live import CANARY, COLOURS, Site, names_of, never_ran, state_of
 from providers.ecs.manifests import check_types, service_name

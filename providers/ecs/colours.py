@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from providers.aws import routes
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.ecs import tags
 from providers.ecs.live import COLOURS, Site
 from providers.ecs.values import BlueGreenCreateSpec

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from providers.aws import routes
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.ecs.definitions import described
 from providers.ecs.live import Site
 from providers.ecs.values import EcsSnapshot, ServiceState

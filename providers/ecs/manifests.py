@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from providers.aws.client import Region
+from providers.ecs.values import (
+    MANIFEST_TYPES,
+    SCALABLE_TARGET,
+    SCALING_POLICY,
+    SERVICE_DEFINITION,
+    TASK_DEFINITION,
+)
 from providers.errors import ProviderRefused
 from providers.tree import Tree, text
 from providers.values import Manifest, Release
 from providers.yaml_text import documents
-
-TASK_DEFINITION = "EcsTaskDefinition"
-SERVICE_DEFINITION = "EcsServiceDefinition"
-SCALABLE_TARGET = "EcsScalableTargetDefinition"
-SCALING_POLICY = "EcsScalingPolicyDefinition"
-MANIFEST_TYPES = frozenset({TASK_DEFINITION, SERVICE_DEFINITION, SCALABLE_TARGET, SCALING_POLICY})
 
 TARGET_GROUP = "<+targetGroupArn>"
 """What the blue/green steps fill in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.ecs.leading import missing_groups, missing_route
 from providers.ecs.live import Site, is_same_definition
 from providers.ecs.registry import missing_images

@@ -1,30 +1,12 @@
-"""The ECS provider: what it declares, and which module carries which verb."""
+"""The ECS provider: what it declares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel
-
-from providers.aws.client import Accounts, who_answers
-from providers.aws.connecting import CONNECTOR_TYPE
-from providers.connectors import Connectors
-from providers.ecs import (
-    bluegreen,
-    canary,
-    capture,
-    deploying,
-    preflight,
-    previewing,
-    rollback,
-    swapping,
-    switching_back,
-)
-from providers.ecs.cluster import EcsCluster
-from providers.ecs.live import Site
-from providers.ecs.manifests import MANIFEST_TYPES, service_name
-from providers.ecs.scaling import Scaling
+from providers.aws.values import CONNECTOR_TYPE
 from providers.ecs.values import (
+    MANIFEST_TYPES,
     BlueGreenCreateSpec,
     BlueGreenRollbackSpec,
     BlueGreenSwapSpec,
@@ -36,16 +18,11 @@ from providers.ecs.values import (
     RollingRollbackSpec,
     TaskDetails,
 )
-from providers.errors import ProviderRefused
-from providers.interface import Attempt, ManifestType, StepType, Verb
+from providers.interface import ManifestType, StepType, Verb
+from providers.platform import Platform
 from providers.values import (
-    Change,
     DeploymentType,
     InstanceDetails,
-    LiveInstance,
-    Obstacle,
-    Outcome,
-    Release,
 )
 
 _STEPS = (
@@ -77,7 +54,7 @@ _SAFEGUARDS = {
 }
 
 
-class EcsProvider:
+class EcsProvider(Platform[EcsTarget, EcsSnapshot]):
     """Services of one cluster, with their scaling and what routes traffic to them."""
 
     deployment_type: DeploymentType = DeploymentType.ECS
@@ -91,68 +68,4 @@ class EcsProvider:
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset({"targetGroupArn"})
-
-    def __init__(self, connectors: Connectors) -> None:
-        self._accounts = Accounts(connectors)
-
-    async def capture(self, target: EcsTarget, release: Release) -> EcsSnapshot:
-        return await capture.capture(self._site(target), release)
-
-    async def deploy(self, target: EcsTarget, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
-        site = self._site(target)
-        match step:
-            case RollingDeploySpec():
-                return await deploying.roll_out(site, release, step, attempt)
-            case CanaryDeploySpec():
-                return await canary.deploy_canary(site, release, attempt)
-            case CanaryDeleteSpec():
-                return await canary.delete_canary(site, service_name(release), attempt)
-            case BlueGreenCreateSpec():
-                return await bluegreen.create_green(site, release, step, attempt)
-            case BlueGreenSwapSpec():
-                return await swapping.swap(site, release, step, attempt)
-            case _:
-                raise ProviderRefused(f"ECS has no forward step with a {type(step).__name__}.")
-
-    async def roll_back(
-        self, target: EcsTarget, snapshot: EcsSnapshot, step: BaseModel, attempt: Attempt
-    ) -> Outcome:
-        site = self._site(target)
-        match step:
-            case RollingRollbackSpec():
-                return await rollback.roll_back(site, snapshot, attempt)
-            case CanaryDeleteSpec():
-                return await canary.delete_canary(site, snapshot.base, attempt)
-            case BlueGreenRollbackSpec():
-                return await switching_back.switch_back(site, snapshot, step, attempt)
-            case _:
-                raise ProviderRefused(f"ECS has no rollback step with a {type(step).__name__}.")
-
-    async def instances(self, target: EcsTarget, release: Release) -> tuple[LiveInstance, ...]:
-        return await capture.instances(self._site(target), release)
-
-    async def preview(
-        self,
-        target: EcsTarget,
-        release: Release,  # noqa: ARG002 - the snapshot says which services there are
-        snapshot: EcsSnapshot,
-    ) -> tuple[Change, ...]:
-        return await previewing.preview(self._site(target), snapshot)
-
-    async def preflight(
-        self,
-        target: EcsTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: EcsSnapshot,
-    ) -> tuple[Obstacle, ...]:
-        return await preflight.preflight(self._site(target), snapshot)
-
-    async def check(self, connector: str) -> str:
-        return await who_answers(self._accounts.at(connector))
-
-    async def close(self) -> None:
-        await self._accounts.close()
-
-    def _site(self, target: EcsTarget) -> Site:
-        region = self._accounts.at(target.connector_ref, target.region)
-        return Site(EcsCluster(region, target.cluster), Scaling(region, target.cluster))
+    verbs: str = "providers.ecs.verbs:EcsVerbs"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from providers.aws import routes
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.ecs import tags
 from providers.ecs.changing import update
 from providers.ecs.colours import Colour, Traffic, colours, note, noted_traffic

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from providers.aws import routes
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.ecs import tags
 from providers.ecs.colours import Colour, colours, known_traffic, note
 from providers.ecs.live import COLOURS, Site, is_same_definition

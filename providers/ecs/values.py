@@ -7,21 +7,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field, JsonValue, StringConstraints
 
-from providers.aws.routes import Route
-from providers.values import InstanceDetails, Snapshot, Value
+from providers.aws.values import Route
+from providers.values import Document, InstanceDetails, Snapshot, Value
+
+TASK_DEFINITION = "EcsTaskDefinition"
+SERVICE_DEFINITION = "EcsServiceDefinition"
+SCALABLE_TARGET = "EcsScalableTargetDefinition"
+SCALING_POLICY = "EcsScalingPolicyDefinition"
+MANIFEST_TYPES = frozenset({TASK_DEFINITION, SERVICE_DEFINITION, SCALABLE_TARGET, SCALING_POLICY})
 
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
-
-
-class Document(BaseModel):
-    """Base of what is read from YAML: camelCase keys, unknown ones refused, frozen."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
-    )
 
 
 class EcsTarget(Document):

@@ -1,16 +1,9 @@
-"""The Native Helm provider: what it declares, and which module carries which verb."""
+"""The Native Helm provider: what it declares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel
-
-from providers.connectors import Connectors
-from providers.errors import ProviderRefused
-from providers.helm import capture, deploying, instances, preflight, rollback
-from providers.helm.binary import Binaries
-from providers.helm.helm import Helm
 from providers.helm.values import (
     CHART,
     HTTP,
@@ -25,17 +18,12 @@ from providers.helm.values import (
     HttpStore,
     OciStore,
 )
-from providers.interface import Attempt, ManifestType, StepType, Verb
-from providers.kubernetes.connecting import CONNECTOR_TYPE, Clusters
-from providers.kubernetes.live import Site
+from providers.interface import ManifestType, StepType, Verb
+from providers.kubernetes.values import CONNECTOR_TYPE
+from providers.platform import Platform
 from providers.values import (
-    Change,
     DeploymentType,
     InstanceDetails,
-    LiveInstance,
-    Obstacle,
-    Outcome,
-    Release,
 )
 
 _STEPS = (
@@ -62,7 +50,7 @@ _SAFEGUARDS = {
 }
 
 
-class HelmProvider:
+class HelmProvider(Platform[HelmTarget, HelmSnapshot]):
     """One Helm release in one namespace of a cluster that a kubeconfig names."""
 
     deployment_type: DeploymentType = DeploymentType.NATIVE_HELM
@@ -76,54 +64,4 @@ class HelmProvider:
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     late_words: frozenset[str] = frozenset()
     safeguards: Mapping[str, str] = _SAFEGUARDS
-
-    def __init__(self, connectors: Connectors) -> None:
-        self._connectors = connectors
-        self._clusters = Clusters(connectors)
-        self._binaries = Binaries()
-
-    async def capture(self, target: HelmTarget, release: Release) -> HelmSnapshot:
-        return await capture.capture(self._site(target), release)
-
-    async def deploy(self, target: HelmTarget, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
-        if not isinstance(step, HelmDeploySpec):
-            raise ProviderRefused(f"Helm has no forward step with a {type(step).__name__}.")
-        return await deploying.deploy(self._helm(target), self._connectors, release, attempt)
-
-    async def roll_back(
-        self, target: HelmTarget, snapshot: HelmSnapshot, step: BaseModel, attempt: Attempt
-    ) -> Outcome:
-        if not isinstance(step, HelmRollbackSpec):
-            raise ProviderRefused(f"Helm has no rollback step with a {type(step).__name__}.")
-        return await rollback.roll_back(self._helm(target), snapshot, step, attempt)
-
-    async def instances(self, target: HelmTarget, release: Release) -> tuple[LiveInstance, ...]:
-        return await instances.instances(self._site(target), release)
-
-    async def preview(
-        self,
-        target: HelmTarget,
-        release: Release,  # noqa: ARG002 - Helm's records say what the release was
-        snapshot: HelmSnapshot,
-    ) -> tuple[Change, ...]:
-        return await preflight.preview(self._site(target), snapshot)
-
-    async def preflight(
-        self,
-        target: HelmTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: HelmSnapshot,
-    ) -> tuple[Obstacle, ...]:
-        return await preflight.preflight(self._site(target), snapshot)
-
-    async def check(self, connector: str) -> str:
-        return f"Kubernetes {await self._clusters.get(connector).version()}"
-
-    async def close(self) -> None:
-        await self._clusters.close()
-
-    def _site(self, target: HelmTarget) -> Site:
-        return Site(self._clusters.get(target.connector_ref), target.namespace, target.release_name)
-
-    def _helm(self, target: HelmTarget) -> Helm:
-        return Helm(self._clusters, self._binaries, target.connector_ref, self._site(target))
+    verbs: str = "providers.helm.verbs:HelmVerbs"

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from providers.kubernetes.values import Document, NamespaceName, PodDetails
-from providers.values import Snapshot
+from providers.kubernetes.values import NamespaceName, PodDetails
+from providers.values import Document, Snapshot
 
 CHART, VALUES = "HelmChart", "Values"
 HTTP, OCI = "Http", "OciHelmChart"

@@ -14,8 +14,7 @@ from providers.errors import ProviderRefused
 from providers.kubernetes.client import Connection
 from providers.kubernetes.cluster import Cluster
 from providers.kubernetes.kubeconfig import Access, read_access
-
-CONNECTOR_TYPE = "Kubernetes"
+from providers.kubernetes.values import CONNECTOR_TYPE
 
 
 class ConnectorSpec(BaseModel):

@@ -9,11 +9,10 @@ from pydantic import JsonValue
 
 from providers.errors import ProviderRefused
 from providers.kubernetes.objects import KubeObject
+from providers.kubernetes.values import MANIFEST_TYPE
 from providers.tree import Tree, text, trees
 from providers.values import Manifest
 from providers.yaml_text import MOST_BYTES, documents
-
-MANIFEST_TYPE = "K8sManifest"
 
 
 def parse_all(manifests: Iterable[Manifest]) -> tuple[KubeObject, ...]:

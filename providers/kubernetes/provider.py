@@ -1,29 +1,13 @@
-"""The Kubernetes provider: what it declares, and which module carries which verb."""
+"""The Kubernetes provider: what it declares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel
-
-from providers.connectors import Connectors
-from providers.errors import ProviderRefused
-from providers.interface import Attempt, ManifestType, StepType, Verb
-from providers.kubernetes import (
-    bluegreen,
-    canary,
-    capture,
-    deleting,
-    deploying,
-    instances,
-    preflight,
-    rollback,
-    scaling,
-)
-from providers.kubernetes.connecting import CONNECTOR_TYPE, Clusters
-from providers.kubernetes.live import Site
-from providers.kubernetes.manifests import MANIFEST_TYPE
+from providers.interface import ManifestType, StepType, Verb
 from providers.kubernetes.values import (
+    CONNECTOR_TYPE,
+    MANIFEST_TYPE,
     ApplySpec,
     BlueGreenDeploySpec,
     CanaryDeleteSpec,
@@ -38,14 +22,10 @@ from providers.kubernetes.values import (
     ScaleSpec,
     SwapServicesSpec,
 )
+from providers.platform import Platform
 from providers.values import (
-    Change,
     DeploymentType,
     InstanceDetails,
-    LiveInstance,
-    Obstacle,
-    Outcome,
-    Release,
 )
 
 _STEPS = (
@@ -73,7 +53,7 @@ _SAFEGUARDS = {
 }
 
 
-class KubernetesProvider:
+class KubernetesProvider(Platform[KubernetesTarget, KubernetesSnapshot]):
     """Workloads and everything beside them, in one namespace of a cluster that a kubeconfig names."""
 
     deployment_type: DeploymentType = DeploymentType.KUBERNETES
@@ -87,74 +67,4 @@ class KubernetesProvider:
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset()
-
-    def __init__(self, connectors: Connectors) -> None:
-        self._clusters = Clusters(connectors)
-
-    async def capture(self, target: KubernetesTarget, release: Release) -> KubernetesSnapshot:
-        return await capture.capture(self._site(target), release)
-
-    async def deploy(
-        self, target: KubernetesTarget, release: Release, step: BaseModel, attempt: Attempt
-    ) -> Outcome:
-        site = self._site(target)
-        match step:
-            case RollingDeploySpec():
-                outcome = deploying.roll_out(site, release, step, attempt)
-            case CanaryDeploySpec():
-                outcome = canary.deploy(site, release, step, attempt)
-            case CanaryDeleteSpec():
-                outcome = canary.delete(site, attempt)
-            case BlueGreenDeploySpec():
-                outcome = bluegreen.deploy(site, release, step, attempt)
-            case SwapServicesSpec():
-                outcome = bluegreen.swap(site, release, step, attempt)
-            case ApplySpec():
-                outcome = deploying.apply_manifests(site, release, step, attempt)
-            case ScaleSpec():
-                outcome = scaling.scale(site, step, attempt)
-            case DeleteSpec():
-                outcome = deleting.delete(site, step, attempt)
-            case _:
-                raise ProviderRefused(f"Kubernetes has no forward step with a {type(step).__name__}.")
-        return await outcome
-
-    async def roll_back(
-        self, target: KubernetesTarget, snapshot: KubernetesSnapshot, step: BaseModel, attempt: Attempt
-    ) -> Outcome:
-        site = self._site(target)
-        match step:
-            case RollingRollbackSpec() | SwapServicesSpec():
-                return await rollback.roll_back(site, snapshot, attempt)
-            case CanaryDeleteSpec():
-                return await canary.delete_for_rollback(site, snapshot, attempt)
-            case _:
-                raise ProviderRefused(f"Kubernetes has no rollback step with a {type(step).__name__}.")
-
-    async def instances(self, target: KubernetesTarget, release: Release) -> tuple[LiveInstance, ...]:
-        return await instances.instances(self._site(target), release)
-
-    async def preview(
-        self,
-        target: KubernetesTarget,
-        release: Release,  # noqa: ARG002 - the history says what the release touched
-        snapshot: KubernetesSnapshot,
-    ) -> tuple[Change, ...]:
-        return await preflight.preview(self._site(target), snapshot)
-
-    async def preflight(
-        self,
-        target: KubernetesTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: KubernetesSnapshot,
-    ) -> tuple[Obstacle, ...]:
-        return await preflight.preflight(self._site(target), snapshot)
-
-    async def check(self, connector: str) -> str:
-        return f"Kubernetes {await self._clusters.get(connector).version()}"
-
-    async def close(self) -> None:
-        await self._clusters.close()
-
-    def _site(self, target: KubernetesTarget) -> Site:
-        return Site(self._clusters.get(target.connector_ref), target.namespace, target.release_name)
+    verbs: str = "providers.kubernetes.verbs:KubernetesVerbs"

@@ -6,22 +6,16 @@ May import `providers.values` and pydantic only.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, field_validator
 
-from providers.values import InstanceDetails, Snapshot, Value
+from providers.values import Document, InstanceDetails, Snapshot, Value
+
+CONNECTOR_TYPE = "Kubernetes"
+MANIFEST_TYPE = "K8sManifest"
 
 # RFC 1123: a namespace is one label; a release name becomes a label value and a part of Secret names.
 NamespaceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
 ReleaseName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$")]
-
-
-class Document(BaseModel):
-    """Base of what is read from YAML: camelCase keys, unknown ones refused, frozen."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
-    )
 
 
 class KubernetesTarget(Document):

@@ -22,21 +22,6 @@ from providers.tree import Tree
 
 FoundT = TypeVar("FoundT", bound=BaseModel)
 
-SAFEGUARDS = {
-    "POST /v3/apps": "a name is free only once in a space; the app is looked for before each try",
-    "POST /v3/packages": "labelled with the step's token and looked for by it before each try",
-    "POST /v3/builds": "labelled with the step's token and looked for by it before each try",
-    "POST /v3/deployments": "labelled with the step's token and looked for by it before each try",
-    "POST /v3/routes": "an address is free only once; the route is looked for before each try",
-    "POST destinations": "a destination that is there already is not inserted again",
-    "POST actions/scale": "sets counts and limits decided before: a repetition changes nothing",
-    "POST actions/start": "an app that is started stays as it is",
-    "POST actions/stop": "an app that is stopped stays as it is",
-    "POST actions/cancel": "only a deployment that was seen under way, by its guid",
-    "PATCH": "sets values decided before: a repetition changes nothing",
-    "DELETE": "names the very thing that was seen by its guid; one that is gone is gone",
-}
-
 
 class Changes:
     """The changes of one step of one attempt."""

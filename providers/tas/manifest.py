@@ -13,11 +13,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from providers.errors import ProviderRefused
-from providers.tas.values import HealthCheck
+from providers.tas.values import MANIFEST_TYPE, VARIABLES_TYPE, HealthCheck
 from providers.values import Manifest, Release
 from providers.yaml_text import documents
-
-MANIFEST_TYPE, VARIABLES_TYPE = "TasManifest", "TasVars"
 
 _SIZE = re.compile(r"(\d{1,7})\s*([MGT])B?", re.IGNORECASE)
 _FACTOR = {"M": 1, "G": 1 << 10, "T": 1 << 20}

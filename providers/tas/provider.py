@@ -1,44 +1,33 @@
-"""The TAS provider: what it declares, and which module carries which verb."""
+"""The TAS provider: what it declares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pydantic import BaseModel
-
-from providers.connectors import Connectors, ConnectorsError
-from providers.errors import ProviderRefused
-from providers.interface import Attempt, ManifestType, StepType, Verb
-from providers.tas import capture, deploying, instances, preflight, resizing, rollback, setting_up
-from providers.tas.access import Access, read_access
-from providers.tas.calls import Call
-from providers.tas.changing import SAFEGUARDS
-from providers.tas.client import Connection
-from providers.tas.foundation import Foundation
-from providers.tas.live import Site
-from providers.tas.manifest import MANIFEST_TYPE, VARIABLES_TYPE
-from providers.tas.marks import Kind
+from providers.interface import ManifestType, StepType, Verb
+from providers.platform import Platform
 from providers.tas.specs import (
     AppRollbackSpec,
     BasicSetupSpec,
     BlueGreenSetupSpec,
     CanarySetupSpec,
     ResizeSpec,
-    RollbackSpec,
     RollingDeploySpec,
     RollingRollbackSpec,
     SwapRollbackSpec,
     SwapSpec,
 )
-from providers.tas.values import AppInstanceDetails, TasSnapshot, TasTarget
+from providers.tas.values import (
+    CONNECTOR_TYPE,
+    MANIFEST_TYPE,
+    VARIABLES_TYPE,
+    AppInstanceDetails,
+    TasSnapshot,
+    TasTarget,
+)
 from providers.values import (
-    Change,
     DeploymentType,
     InstanceDetails,
-    LiveInstance,
-    Obstacle,
-    Outcome,
-    Release,
 )
 
 _STEPS = (
@@ -54,95 +43,34 @@ _STEPS = (
 )
 
 
-class TasProvider:
+_SAFEGUARDS = {
+    "POST /v3/apps": "a name is free only once in a space; the app is looked for before each try",
+    "POST /v3/packages": "labelled with the step's token and looked for by it before each try",
+    "POST /v3/builds": "labelled with the step's token and looked for by it before each try",
+    "POST /v3/deployments": "labelled with the step's token and looked for by it before each try",
+    "POST /v3/routes": "an address is free only once; the route is looked for before each try",
+    "POST destinations": "a destination that is there already is not inserted again",
+    "POST actions/scale": "sets counts and limits decided before: a repetition changes nothing",
+    "POST actions/start": "an app that is started stays as it is",
+    "POST actions/stop": "an app that is stopped stays as it is",
+    "POST actions/cancel": "only a deployment that was seen under way, by its guid",
+    "PATCH": "sets values decided before: a repetition changes nothing",
+    "DELETE": "names the very thing that was seen by its guid; one that is gone is gone",
+}
+
+
+class TasProvider(Platform[TasTarget, TasSnapshot]):
     """Apps in one space of a foundation that speaks the Cloud Foundry API v3."""
 
     deployment_type: DeploymentType = DeploymentType.TAS
     yaml_type: str = "TAS"
     infrastructure_type: str = "TAS"
-    connector_type: str = "Tas"
+    connector_type: str = CONNECTOR_TYPE
     target_model: type[TasTarget] = TasTarget
     snapshot_model: type[TasSnapshot] = TasSnapshot
     details_model: type[InstanceDetails] = AppInstanceDetails
     manifest_types: Mapping[str, ManifestType] = dict.fromkeys((MANIFEST_TYPE, VARIABLES_TYPE), ManifestType())
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     late_words: frozenset[str] = frozenset()
-    safeguards: Mapping[str, str] = SAFEGUARDS
-
-    def __init__(self, connectors: Connectors) -> None:
-        self._connectors = connectors
-        self._foundations: dict[str, Foundation] = {}
-
-    async def capture(self, target: TasTarget, release: Release) -> TasSnapshot:
-        return await capture.capture(self._site(target), release)
-
-    async def deploy(self, target: TasTarget, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
-        site = self._site(target)
-        match step:
-            case RollingDeploySpec():
-                return await deploying.roll_out(site, release, step, attempt)
-            case BasicSetupSpec():
-                return await setting_up.set_up(site, release, step, Kind.BASIC, attempt)
-            case CanarySetupSpec():
-                return await setting_up.set_up(site, release, step, Kind.CANARY, attempt)
-            case BlueGreenSetupSpec():
-                return await setting_up.set_up(site, release, step, Kind.BLUE_GREEN, attempt)
-            case ResizeSpec():
-                return await resizing.resize(site, release, step, attempt)
-            case SwapSpec():
-                return await resizing.swap(site, release, step, attempt)
-            case _:
-                raise ProviderRefused(f"TAS has no forward step with a {type(step).__name__}.")
-
-    async def roll_back(
-        self, target: TasTarget, snapshot: TasSnapshot, step: BaseModel, attempt: Attempt
-    ) -> Outcome:
-        if not isinstance(step, RollbackSpec | SwapRollbackSpec | SwapSpec):
-            raise ProviderRefused(f"TAS has no rollback step with a {type(step).__name__}.")
-        return await rollback.roll_back(self._site(target), snapshot, attempt)
-
-    async def instances(self, target: TasTarget, release: Release) -> tuple[LiveInstance, ...]:
-        return await instances.instances(self._site(target), release)
-
-    async def preview(
-        self,
-        target: TasTarget,
-        release: Release,  # noqa: ARG002 - the snapshot names the apps
-        snapshot: TasSnapshot,
-    ) -> tuple[Change, ...]:
-        return await preflight.preview(self._site(target), snapshot)
-
-    async def preflight(
-        self,
-        target: TasTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: TasSnapshot,
-    ) -> tuple[Obstacle, ...]:
-        return await preflight.preflight(self._site(target), snapshot)
-
-    async def check(self, connector: str) -> str:
-        visible = Call("ask the foundation for its organizations", "GET", "/v3/organizations", {"per_page": "1"})
-        await self._foundation(connector).connection.send(visible)
-        return "Cloud Foundry, API v3"
-
-    async def close(self) -> None:
-        foundations = list(self._foundations.values())
-        self._foundations.clear()
-        for foundation in foundations:
-            await foundation.connection.close()
-
-    def _site(self, target: TasTarget) -> Site:
-        return Site(self._foundation(target.connector_ref), target)
-
-    def _foundation(self, connector: str) -> Foundation:
-        foundation = self._foundations.get(connector)
-        if foundation is None:
-            foundation = Foundation(Connection(lambda: self._access(connector)))
-            self._foundations[connector] = foundation
-        return foundation
-
-    def _access(self, identifier: str) -> Access:
-        try:
-            return read_access(self._connectors.get(identifier, self.connector_type))
-        except ConnectorsError as error:
-            raise ProviderRefused(str(error)) from error
+    safeguards: Mapping[str, str] = _SAFEGUARDS
+    verbs: str = "providers.tas.verbs:TasVerbs"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from providers.tas.values import Document
+from providers.values import Document
 
 
 class RollingDeploySpec(Document):

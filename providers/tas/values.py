@@ -7,18 +7,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, JsonValue, model_validator
 
-from providers.values import InstanceDetails, Snapshot, Value
+from providers.values import Document, InstanceDetails, Snapshot, Value
 
-
-class Document(BaseModel):
-    """Base of what is read from YAML: camelCase keys, unknown ones refused, frozen."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
-    )
+CONNECTOR_TYPE = "Tas"
+MANIFEST_TYPE, VARIABLES_TYPE = "TasManifest", "TasVars"
 
 
 class TasTarget(Document):

@@ -9,15 +9,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 
-ROOT = Path(__file__).parents[2]
+from tests.support.nursery import ROOT, Nursery, Nursling
+
 _START_SECONDS = 60.0
 _FINISH_SECONDS = 60.0
 
@@ -47,6 +49,40 @@ def free_port() -> int:
         return port
 
 
+class Process(Protocol):
+    """What is used of a `subprocess.Popen`."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+
+Launch = Callable[[list[str], Mapping[str, str], Path], Process]
+"""Starts `python -m server` with these arguments, this environment, and this log to append to."""
+
+
+def execute(arguments: list[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """As a user starts it."""
+    with log.open("ab") as output:
+        command = [sys.executable, "-m", "server", *arguments]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
+
+
+def nurse(arguments: list[str], environment: Mapping[str, str], log: Path) -> Nursling:
+    """As a copy of a process that has loaded the application."""
+    return _nursery().start(arguments, environment, log)
+
+
+@cache
+def _nursery() -> Nursery:
+    return Nursery()
+
+
 @dataclass
 class Unship:
     """One installation: a data directory, settings, and while it runs a server process."""
@@ -54,7 +90,8 @@ class Unship:
     directory: Path
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
+    launch: Launch = nurse
     client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
 
     @property
@@ -75,13 +112,10 @@ class Unship:
             "UNSHIP_ALLOW_SCRIPTS": "true",
             **self.settings,
         }
-        with (self.directory / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
+        self.process = self.launch(["serve"], environment, self.directory / "server.log")
         self._wait_until_ready(self.process)
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self, process: Process) -> None:
         deadline = time.monotonic() + _START_SECONDS
         ready = self.url.removesuffix("graphql") + "readyz"
         while time.monotonic() < deadline:
@@ -250,9 +284,10 @@ def _batches(response: httpx2.Response) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def serving(directory: Path, **settings: str) -> Generator[Unship]:
+def serving(directory: Path, launch: Launch = nurse, /, **settings: str) -> Generator[Unship]:
     """A running installation in a fresh directory; settings without their prefix, in lower case."""
-    unship = Unship(directory, {f"UNSHIP_{name.upper()}": value for name, value in settings.items()})
+    variables = {f"UNSHIP_{name.upper()}": value for name, value in settings.items()}
+    unship = Unship(directory, variables, launch=launch)
     unship.start()
     try:
         yield unship

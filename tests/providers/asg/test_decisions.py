@@ -19,7 +19,7 @@ from providers.asg.values import (
     Tag,
     TemplateVersion,
 )
-from providers.aws.routes import Route
+from providers.aws.values import Route
 from providers.errors import ProviderRefused
 from providers.tree import Tree
 from providers.values import Manifest, Release

@@ -10,6 +10,7 @@ from providers.errors import ProviderConflict, ProviderRefused
 from providers.tas.live import Site, state_of
 from providers.tas.provider import TasProvider
 from providers.tas.values import TasSnapshot, TasTarget
+from providers.tas.verbs import TasVerbs
 from providers.tas.waiting import Watch
 from providers.values import Effect, Snapshot
 from sandbox.cloudfoundry.fates import CRASH_DETAILS, STAGING_ERROR, Fate
@@ -38,7 +39,9 @@ def site_of(platform: TasPlatform) -> Site:
     provider, target = platform.provider, platform.target
     assert isinstance(provider, TasProvider)
     assert isinstance(target, TasTarget)
-    return provider._site(target)  # pyright: ignore[reportPrivateUsage]
+    verbs = provider.load()
+    assert isinstance(verbs, TasVerbs)
+    return verbs.site(target)
 
 
 def as_tas(snapshot: Snapshot) -> TasSnapshot:

@@ -15,19 +15,10 @@ from providers.connectors import Connector, Connectors
 from providers.errors import ProviderError
 from providers.interface import Verb
 from providers.registry import Registry
-from providers.values import DeploymentType, Effect, InstanceHealth
+from providers.values import Effect, InstanceHealth
 from tests.providers.attempts import BrokenOffError, TestAttempt
 from tests.providers.platform import Platform
-from tests.providers.platforms import PLATFORMS
 from tests.providers.stories import NEW, OLD, Story, tell
-
-
-def test_every_platform_of_the_registry_keeps_this_contract(tmp_path: Path) -> None:
-    tested: set[DeploymentType] = set()
-    for name, make in PLATFORMS.items():
-        with make(tmp_path / name) as platform:
-            tested.add(platform.provider.deployment_type)
-    assert {provider.deployment_type for provider in Registry(Connectors())} == tested
 
 
 def test_every_step_that_deploys_or_rolls_back_is_tested_by_a_strategy(platform: Platform) -> None:

@@ -1,0 +1,77 @@
+"""The application as ASGI: the transports over the schema, the schema over the engine. Imports every floor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+
+from db.security.audit import AuditLog
+from pipelines.runtime import Runtime
+from providers.connectors import Connectors
+from providers.registry import Registry
+from resolvers.auditing import Auditor
+from schema.building import build
+from schema.context import Origin, RequestContext
+from server.audit_key import sealing_key
+from server.callers import Caller, TokenDoor
+from server.explorer import explorer_page
+from server.graphql_service import GraphQLService
+from server.health import health_routes
+from server.routes import graphql_routes
+from server.rules import rules_of
+from server.running import Running
+from server.settings import Settings
+
+
+def application(settings: Settings, connectors: Connectors) -> Starlette:
+    """The application of these settings.
+
+    Starting it migrates the database, takes its lock and continues what was interrupted.
+    """
+    running = Running()
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        async with _engine(settings, Registry(connectors)) as (runtime, key):
+            auditor = Auditor(AuditLog(runtime.database, key))
+            running.runtime, running.auditor = runtime, auditor
+            yield
+            running.draining.set()
+            await auditor.finished()
+
+    def new_context(caller: Caller) -> RequestContext:
+        origin = Origin(caller.address, caller.token.id if caller.token else None)
+        return RequestContext(running.started, caller.subject, origin, running.auditor)
+
+    service = GraphQLService(build(), new_context)
+    door = TokenDoor(lambda: running.started.database)
+    app = Starlette(
+        routes=[
+            Route("/", RedirectResponse("/graphql")),
+            *health_routes(running),
+            *graphql_routes(service, door, settings, running.draining, explorer_page()),
+        ],
+        lifespan=lifespan,
+    )
+    app.state.running = running
+    return app
+
+
+@asynccontextmanager
+async def _engine(settings: Settings, registry: Registry) -> AsyncGenerator[tuple[Runtime, bytes]]:
+    """The engine over a database of this version's shape, with the key that seals the audit log."""
+    # A third of all that is imported, and who does not serve needs none of it.
+    from db import migrate  # noqa: PLC0415
+    from pipelines import engine  # noqa: PLC0415
+
+    settings.prepare_files()
+    registry.load()
+    url = settings.resolved_database_url
+    await migrate.upgrade(url)
+    key = await sealing_key(settings)
+    async with engine.running(url, registry, rules_of(settings)) as runtime:
+        yield runtime, key
