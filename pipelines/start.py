@@ -89,6 +89,7 @@ async def _accept(session: AsyncSession, request: RunRequest) -> str:
         run_words(ExecutionKind.DEPLOYMENT, execution_id, sequence, request.subject),
     )
     placed = await _place_all(session, lay_out(document), {"pipeline": words})
+    _refuse_crowds(placed)
     targets = [stage.stage.target_id for stage in placed if stage.stage.target_id]
     for busy in await busy_targets(session, targets):
         raise _Refusal(Refused("TARGET_BUSY", busy.message, ("pipelineIdentifier",)))
@@ -129,6 +130,20 @@ async def _place_all(session: AsyncSession, stages: tuple[LaidOut, ...], words: 
             message = f'Stage "{laid_out.stage.name}": {error}'
             raise _Refusal(Refused("UNRESOLVED_REFERENCE", message, ("variables",))) from error
     return placed
+
+
+def _refuse_crowds(placed: list[Placed]) -> None:
+    """One at a time per target holds within an execution too: what one stage records, another would change."""
+    seen: dict[tuple[int, str], str] = {}
+    for stage in (one.stage for one in placed if one.stage.target_id):
+        key = (stage.position, str(stage.target_id))
+        if key in seen:
+            message = (
+                f'Stages "{seen[key]}" and "{stage.name}" run at the same time and deploy the same service to the '
+                "same infrastructure; put one after the other."
+            )
+            raise _Refusal(Refused("TARGET_BUSY", message, ("pipelineIdentifier",)))
+        seen[key] = stage.name
 
 
 def _with_resolved_use(laid_out: LaidOut, words: Words) -> LaidOut:

@@ -304,3 +304,19 @@ def test_variables_refused(variables: Yard, given: dict[str, Any], code: str, pa
         v=given,
     )["runPipeline"]
     assert payload == {"execution": None, "userErrors": [{"code": code, "path": path}]}
+
+
+def test_two_stages_of_one_target_do_not_run_at_the_same_time(yard: Yard) -> None:
+    """One at a time per target holds within an execution too; one after the other they may."""
+    yard.apply(together(yard.stage("left"), yard.stage("again", "left")), environments=("left",))
+    payload = yard.unship.data(
+        "mutation ($p: String!) { runPipeline(input: {pipelineIdentifier: $p}) "
+        "{ execution { id } userErrors { code message } } }",
+        p=yard.name,
+    )["runPipeline"]
+    (error,) = payload["userErrors"]
+    assert (payload["execution"], error["code"]) == (None, "TARGET_BUSY")
+    assert '"left"' in error["message"]
+    assert '"again"' in error["message"]
+    yard.apply(yard.stage("left"), yard.stage("again", "left"), environments=("left",))
+    assert yard.unship.stages(yard.deploy(NEW)) == {"left": "SUCCEEDED", "again": "SUCCEEDED"}
