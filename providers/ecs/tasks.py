@@ -10,7 +10,7 @@ from providers.ecs.cluster import EcsCluster
 from providers.ecs.settings import short
 from providers.ecs.values import ContainerDetails, ServiceState, TaskDetails
 from providers.errors import ProviderNotFound
-from providers.kubernetes.images import artifact_of, main_container
+from providers.images import artifact_of, main_container
 from providers.tree import Tree, text, trees
 from providers.values import Artifact, InstanceGroup, InstanceHealth, LiveInstance
 

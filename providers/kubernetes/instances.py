@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from providers.images import artifact_of, main_container
 from providers.kubernetes.applying import place_all
 from providers.kubernetes.cluster import by_selector, each
 from providers.kubernetes.discovery import POD, REPLICA_SET
-from providers.kubernetes.images import artifact_of, main_container, running_digest
+from providers.kubernetes.images import running_digest
 from providers.kubernetes.inventory import is_live, is_ready, owner, pod_revision, take
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.manifests import parse_all

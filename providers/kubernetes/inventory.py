@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from providers.images import artifact_of, main_container
 from providers.kubernetes.cluster import Cluster
 from providers.kubernetes.discovery import CONTROLLER_REVISION, POD, REPLICA_SET
-from providers.kubernetes.images import artifact_of, main_container, running_digest
+from providers.kubernetes.images import running_digest
 from providers.kubernetes.objects import NUMBER_ANNOTATION, POD_HASH, Ref, annotation, containers, label, template
 from providers.kubernetes.workloads import desired, selector
 from providers.tree import Tree, at, drop, text, tree, trees, without_nulls

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import JsonValue
 
-from providers.images import Image
+from providers.images import Image, main_container
 from providers.kubernetes.diff import changes
-from providers.kubernetes.images import main_container
 from providers.kubernetes.objects import Ref, stateless
 from providers.kubernetes.ownership import abandoned, superfluous, with_claims
 from providers.kubernetes.references import configuration_names, needed
