@@ -45,13 +45,10 @@ def serve(settings: Settings) -> int:
 def _serve_on(listener: socket.socket, operations: socket.socket | None, settings: Settings) -> int:
     app = create_app(settings)
     server = Server(config(app, settings.shutdown_seconds), app.state.running, settings.drain_seconds)
-    longest = settings.drain_seconds + settings.shutdown_seconds + _STOP_SECONDS
+    server.longest_end = settings.drain_seconds + settings.shutdown_seconds + _STOP_SECONDS
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        if not server.should_exit:
-            server.should_exit = True
-            # Ends the process even where nothing in it gets its turn any more, and says where it stood.
-            faulthandler.dump_traceback_later(longest, exit=True)
+        server.leave()
 
     # uvicorn raises the signal again when it has stopped serving, and the engine still has to end in order then.
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -130,8 +127,21 @@ class Server(uvicorn.Server):
     def __init__(self, settings: uvicorn.Config, running: Running, drain_seconds: float = 0) -> None:
         super().__init__(settings)
         self.announcement: str | None = None
+        self.longest_end: float | None = None
         self._running = running
         self._drain_seconds = drain_seconds
+
+    def leave(self) -> None:
+        """Begin the end. After `longest_end` seconds the process ends even where nothing in it gets its turn."""
+        if not self.should_exit and self.longest_end is not None:
+            faulthandler.dump_traceback_later(self.longest_end, exit=True)
+        self.should_exit = True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        again = self.should_exit
+        self.leave()
+        if again:
+            super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
