@@ -25,6 +25,9 @@ T = TypeVar("T")
 # By branch and position: what was done, and its result.
 Records = dict[tuple[str, int], tuple[str, Any]]
 
+# What an execution does last.
+END = "end"
+
 _FORGET_AT_ONCE = 100
 _RECORD = sa.insert(table_of(Checkpoint))
 
@@ -56,6 +59,11 @@ class Checkpoints:
             found = await connection.execute(rows)
             recorded = {(row.branch, row.position): (row.name, row.result) for row in found}
         return cls(database, execution_id, recorded)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the execution's end is on record: there is nothing left to do then but to say so."""
+        return any(name == END for name, _ in self.recorded.values())
 
     def branch(self, name: str) -> Checkpoints:
         """The records of what runs beside this; `name` is unique within the execution."""

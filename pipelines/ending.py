@@ -27,8 +27,8 @@ from pipelines.runner.results import execution_status
 _UNDONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 
 
-async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *, unexpected: bool) -> None:
-    """Finish the execution from its stages' ends and release its targets, all at once."""
+async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *, unexpected: bool) -> str:
+    """Finish the execution from its stages' ends and release its targets, all at once; returns its status."""
     aborted, abort_reason, original = (
         await session.execute(
             sa.select(
@@ -48,6 +48,7 @@ async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *,
     await session.execute(
         sa.update(ExecutionTarget).where(col(ExecutionTarget.execution_id) == execution_id).values(active=False)
     )
+    return status.value
 
 
 async def set_rollback_status(

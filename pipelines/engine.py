@@ -41,6 +41,8 @@ _MAX_EXECUTOR_THREADS = 24
 # The engine sleeps that long between looks for notifications, which we never send: a stop waits for it to wake.
 _MOST_STOP_SECONDS = 0.1
 _RECONCILE_SECONDS = 10.0
+# Several looks in a row that failed, or one that hangs.
+_SILENT_SECONDS = 60.0
 # How long the engine's own recovery may take after a start.
 _RECOVERY_SECONDS = 30.0
 _UNDER_WAY = ("PENDING", "ENQUEUED")
@@ -55,6 +57,7 @@ class _Engine:
     run: Workflow | None = None
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
     started: datetime = field(default_factory=now)
+    looked: datetime = field(default_factory=now)
 
     def register(self, run: Workflow) -> None:
         """Make `run` the workflow; must happen before the launch, for recovery to find it."""
@@ -93,6 +96,11 @@ class _Engine:
             await DBOS.delete_workflows_async(dead)
         return lost
 
+    def complaint(self) -> str | None:
+        """What is wrong where the engine has not been able to look after its executions for some time."""
+        since = (now() - self.looked).total_seconds()
+        return f"the engine has not answered for {since:.0f} s" if since > _SILENT_SECONDS else None
+
     async def stop(self) -> None:
         """Let go of the workflows where they are; the next process takes them up from their last record."""
         tasks = tuple(self.tasks.values())
@@ -113,7 +121,7 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
         try:
             DBOS(config=_config(database))
             engine = _Engine()
-            runtime = Runtime(database, registry, rules, engine.enqueue, Bell())
+            runtime = Runtime(database, registry, rules, engine.enqueue, Bell(), complaint=engine.complaint)
             engine.register(lambda execution_id: run_execution(runtime, execution_id))
             DBOS.launch()
             keepers = [
@@ -134,11 +142,12 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
 
 async def _keep_reconciled(runtime: Runtime, engine: _Engine) -> None:
     """Hand over again what was accepted and is carried by nothing: after a crash in between, or a defect."""
-    while True:
+    while not runtime.leaving.is_set():
         try:
             for execution_id in await engine.lost(await settled_executions(runtime.database, engine.started)):
                 await engine.enqueue(execution_id)
             await _forget_finished(runtime.database)
+            engine.looked = now()
         except Exception:
             logger.exception("accepted executions could not be compared with the engine's workflows")
         await asyncio.sleep(_RECONCILE_SECONDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -23,7 +24,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class Runtime:
-    """`enqueue` hands an execution, committed before, to the engine; calling it twice is harmless."""
+    """`enqueue` hands an execution, committed before, to the engine; calling it twice is harmless.
+
+    `leaving` is set when the process is about to end: nothing new is taken up then. `complaint` says what is
+    wrong with the engine, None where nothing is.
+    """
 
     database: Database
     registry: Registry
@@ -31,3 +36,5 @@ class Runtime:
     enqueue: Callable[[str], Awaitable[None]]
     bell: Bell = field(default_factory=Bell)
     shared: Shared = field(default_factory=Shared)
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+    complaint: Callable[[], str | None] = lambda: None

@@ -18,6 +18,7 @@ import yarl
 
 from providers.errors import ProviderError
 from providers.retry import wait_before
+from providers.telemetry import count_answer
 
 USER_AGENT = "unship/0.1.0"
 TIMEOUT_SECONDS = 10.0
@@ -48,17 +49,31 @@ async def until_answered(attempt: Callable[[], Awaitable[AnswerT | Failure]]) ->
         await asyncio.sleep(wait)
 
 
-def open_session(server: str, context: ssl.SSLContext | bool) -> aiohttp.ClientSession:
-    """A pool of connections to one server that sends each request exactly once."""
+def open_session(server: str, context: ssl.SSLContext | bool, platform: str) -> aiohttp.ClientSession:
+    """A pool of connections to one server that sends each request exactly once, counted as that platform's."""
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context, limit=100, keepalive_timeout=60),
         headers={"User-Agent": USER_AGENT, "Accept": "application/json"},
         cookie_jar=aiohttp.DummyCookieJar(),
         # As Go does: proxies of the environment are not used for addresses of this machine.
         trust_env=not is_loopback(urlsplit(server).hostname),
+        trace_configs=[_counting(platform)],
     )
     session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
     return session
+
+
+def _counting(platform: str) -> aiohttp.TraceConfig:
+    async def answered(_session: object, _context: object, end: aiohttp.TraceRequestEndParams) -> None:
+        count_answer(platform, end.response.status)
+
+    async def failed(_session: object, _context: object, _end: aiohttp.TraceRequestExceptionParams) -> None:
+        count_answer(platform, None)
+
+    counting = aiohttp.TraceConfig()
+    counting.on_request_end.append(answered)
+    counting.on_request_exception.append(failed)
+    return counting
 
 
 def timeout(silence: float = TIMEOUT_SECONDS) -> aiohttp.ClientTimeout:

@@ -1,4 +1,7 @@
-"""Every attempt to change something gets its entry in the audit log, however it ends. Imports db only."""
+"""Every attempt to change something gets its entry in the audit log, however it ends, and is told to the operator.
+
+Imports db and providers.telemetry.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,23 @@ from typing import Any, TypeVar
 
 from db.security.audit import AuditLog, Detail, Happened
 from db.statuses import AuditOutcome
+from providers.telemetry import Tally, facts
 from resolvers.errors import InputRefused
 
 AnswerT = TypeVar("AnswerT")
 
 logger = logging.getLogger(__name__)
+
+ATTEMPTS = Tally(
+    "unship_mutations_total", "Mutations that have been answered, by outcome.", ("mutation", "outcome")
+)
+REFUSALS = Tally(
+    "unship_refusals_total",
+    "Reasons for which mutations were refused; one may have several.",
+    ("mutation", "code"),
+)
+# What became of those still under way at the end is left to the next start after that long.
+_FINISH_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -59,8 +74,11 @@ class Auditor:
         return await asyncio.shield(task)
 
     async def finished(self) -> None:
-        """Returns when nothing is under way: before the database is closed."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        """Returns when nothing is under way, or some seconds later: before the database is closed."""
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=_FINISH_SECONDS)
+            if late:
+                logger.error("%d changes under way could not be waited for", len(late))
 
     async def _carry_out(
         self, attempt: Attempt, act: Coroutine[Any, Any, AnswerT], outcome_of: Callable[[AnswerT], Outcome]
@@ -78,6 +96,7 @@ class Auditor:
         return answer
 
     async def _record(self, attempt: Attempt, outcome: Outcome) -> None:
+        _tell(attempt, outcome)
         happened = Happened(
             attempt.subject,
             attempt.action,
@@ -92,3 +111,24 @@ class Auditor:
             await self._log.record(happened)
         except Exception:
             logger.exception("THE AUDIT LOG COULD NOT BE WRITTEN; what it should say: %r", happened)
+
+
+def _tell(attempt: Attempt, outcome: Outcome) -> None:
+    """A count and a line without what the caller wrote, which is for the audit log alone."""
+    how = outcome.outcome.value.lower()
+    ATTEMPTS.add(attempt.action, how)
+    codes = outcome.details.get("codes")
+    refused = list(codes) if isinstance(codes, list) else [outcome.code] if outcome.code else []
+    for code in refused:
+        REFUSALS.add(attempt.action, code)
+    execution = outcome.details.get("executionId")
+    logger.info(
+        "%s %s",
+        attempt.action,
+        how,
+        extra=facts(
+            execution=execution if isinstance(execution, str) else None,
+            codes=" ".join(refused) or None,
+            subject=attempt.subject,
+        ),
+    )

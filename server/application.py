@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from db.queries.operation import migration
 from db.security.audit import AuditLog
 from pipelines.runtime import Runtime
 from providers.connectors import Connectors
@@ -19,12 +20,12 @@ from schema.context import Origin, RequestContext
 from server.audit_key import sealing_key
 from server.callers import Caller, TokenDoor
 from server.explorer import explorer_page
-from server.graphql_service import GraphQLService
 from server.health import health_routes
 from server.routes import graphql_routes
 from server.rules import rules_of
 from server.running import Running
 from server.settings import Settings
+from server.watched_service import WatchedService
 
 
 def application(settings: Settings, connectors: Connectors) -> Starlette:
@@ -39,7 +40,10 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
         async with _engine(settings, Registry(connectors)) as (runtime, key):
             auditor = Auditor(AuditLog(runtime.database, key))
             running.runtime, running.auditor = runtime, auditor
+            async with runtime.database.read() as connection:
+                running.migration = await migration(connection)
             yield
+            running.leave()
             running.draining.set()
             await auditor.finished()
 
@@ -47,7 +51,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
         return RequestContext(running.started, caller.subject, origin, running.auditor)
 
-    service = GraphQLService(build(), new_context)
+    service = WatchedService(build(), new_context, running.leaving)
     door = TokenDoor(lambda: running.started.database)
     app = Starlette(
         routes=[
@@ -57,7 +61,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.state.running = running
+    app.state.running, app.state.connectors = running, connectors
     return app
 
 

@@ -9,11 +9,13 @@ import asyncio
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from db.database import Database
+from db.queries.operation import migration
 from server.running import Running
 
 _PROBE_SECONDS = 5.0
@@ -31,19 +33,32 @@ def health_routes(running: Running) -> list[Route]:
 
 
 async def _complaint(running: Running) -> str | None:
-    if running.draining.is_set():
+    if running.leaving.is_set() or running.draining.is_set():
         return "shutting down"
     if running.runtime is None:
         return "starting"
     try:
         async with asyncio.timeout(_PROBE_SECONDS):
-            await probe_database(running.runtime.database)
+            present = await _written_to(running.runtime.database)
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         return f"the database cannot be written to ({type(error).__name__})"
-    return None
+    if present != running.migration:
+        return f"the database is at migration {present} now, and this process needs {running.migration}"
+    return running.runtime.complaint()
 
 
 async def probe_database(database: Database) -> None:
     """Take the write lock and give it back: raises where the database is gone, full, read-only or stuck."""
     async with database.write() as session:
-        await session.execute(sa.text("DELETE FROM execution WHERE 1 = 0"))
+        await _probe(session)
+
+
+async def _written_to(database: Database) -> str | None:
+    """The migration that a database is at which can be written to."""
+    async with database.write() as session:
+        await _probe(session)
+        return await migration(session)
+
+
+async def _probe(session: AsyncSession) -> None:
+    await session.execute(sa.text("DELETE FROM execution WHERE 1 = 0"))

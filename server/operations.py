@@ -32,7 +32,7 @@ class NoOperation(Exception):
 def selected_kind(request: GraphQLRequest) -> Kind:
     """The kind of the selected operation. Raises NoOperation, and GraphQLSyntaxError for what is no document."""
     cached = len(request.query) <= _LONGEST_CACHED
-    operations = _cached_operations(request.query) if cached else _operations(request.query)
+    operations = (_cached_operations if cached else _last_operations)(request.query)
     if request.operation_name is not None:
         for name, kind in operations:
             if name == request.operation_name:
@@ -57,3 +57,5 @@ def _operations(query: str) -> tuple[tuple[str | None, Kind], ...]:
 
 
 _cached_operations = lru_cache(_CACHED_DOCUMENTS)(_operations)
+# Of the longer ones the last alone: it is asked about more than once while it is dealt with.
+_last_operations = lru_cache(1)(_operations)

@@ -11,14 +11,23 @@ from resolvers.auditing import Auditor
 
 @dataclass
 class Running:
-    """`runtime` and `auditor` are None before the engine has started.
+    """`runtime`, `auditor` and `migration` are None before the engine has started.
 
-    `draining` is set when the shutdown begins.
+    `leaving` is set when the end begins: not ready, and no new mutations. `draining` is set after it, when the
+    port closes: streams end.
     """
 
     runtime: Runtime | None = None
     auditor: Auditor | None = None
+    migration: str | None = None
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def leave(self) -> None:
+        """Take nothing new from now on."""
+        self.leaving.set()
+        if self.runtime is not None:
+            self.runtime.leaving.set()
 
     @property
     def started(self) -> Runtime:

@@ -26,6 +26,13 @@ class AuthMode(StrEnum):
     OIDC = "oidc"
 
 
+class LogFormat(StrEnum):
+    """How a line of the log is written: for people, or one JSON object for a collector."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Settings(BaseSettings):
     """Every setting. Frozen; paths are made absolute; sizes in bytes, times as their names say."""
 
@@ -73,13 +80,34 @@ class Settings(BaseSettings):
         ge=1024,
         description="Largest body of a request; configuration YAML of 1 MiB must fit",
     )
+    operations_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port of `/metrics`, `/livez` and `/readyz` for supervisors; 0 takes a free one; unset: there"
+        " are no metrics, and the two others are on the main port alone",
+    )
+    operations_host: str = Field(
+        default="127.0.0.1",
+        description="Address of that port; what is read there names nobody and nothing, and changes nothing",
+    )
+    log_format: LogFormat = Field(
+        default=LogFormat.TEXT, description="`text`, or `json` for one JSON object a line; on standard error"
+    )
+    drain_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="How long after SIGTERM it goes on answering, not ready and refusing mutations, before it"
+        " closes its port: as long as load balancers need to notice",
+    )
     shutdown_seconds: int = Field(
         default=20,
         ge=1,
         le=600,
-        description="How long requests under way may take after SIGTERM before they are cut",
+        description="How long requests under way may then take before they are cut; five seconds later the"
+        " process ends, whatever it is doing",
     )
-
     audit_key_file: Path | None = Field(
         default=None,
         description="The key that seals the audit log, made at first need; unset: `audit.key` in the data"

@@ -16,6 +16,7 @@ import pytest
 
 from schema.building import sdl
 from server.settings import Settings
+from server.version import VERSION
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -244,6 +245,11 @@ def test_no_path_of_one_machine_and_no_registry_is_committed() -> None:
     assert wrong == []
 
 
+def test_the_version_is_the_same_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == VERSION
+
+
 def test_the_readme_documents_exactly_the_settings_that_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `UNSHIP_(\w+)` \| (.*?) \| (.*?) \|$", readme, re.MULTILINE)
@@ -257,5 +263,6 @@ def test_the_readme_names_the_true_default(name: str) -> None:
     row = re.search(rf"^\| `UNSHIP_{name.upper()}` \| (.*?) \|", readme, re.MULTILINE)
     assert row is not None
     default = Settings.model_fields[name].default
-    shown = {None: "", (): "", "": "", True: "`true`", False: "`false`"}.get(default, f"`{default}`")
+    word = str(default).lower() if isinstance(default, bool) else default
+    shown = "" if default in (None, (), "") else f"`{word}`"
     assert row.group(1).strip() == shown

@@ -10,19 +10,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.outages import is_outage, outlast
 from pipelines import journal
+from pipelines.checkpoints import END
 from pipelines.ending import end_execution
 from pipelines.plan import PlannedStage
 from pipelines.runner.results import End, Result, worst
 from pipelines.runner.stage import StageRunner
 from pipelines.runner.work import Work
 from pipelines.runtime import Runtime
+from pipelines.telling import told
+from providers.telemetry import CURRENT_EXECUTION
 
 logger = logging.getLogger(__name__)
 
 
 async def run_execution(runtime: Runtime, execution_id: str) -> None:
     """Run an execution from where its records end; the same for deployments and rollbacks."""
-    await ExecutionRunner(await outlast(lambda _again: Work.load(runtime, execution_id))).run()
+    CURRENT_EXECUTION.set(execution_id)
+    work = await outlast(lambda _again: Work.load(runtime, execution_id))
+    await told(work, ExecutionRunner(work).run)
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class ExecutionRunner:
 
     work: Work
 
-    async def run(self) -> None:
+    async def run(self) -> str:
+        """Returns the status that it ended with."""
         try:
             await self._run_blocks()
         except Exception as error:
@@ -39,11 +45,10 @@ class ExecutionRunner:
                 raise
             logger.exception("execution %s failed unexpectedly", self.work.execution_id)
             # Apart from the records that may be what is wrong.
-            await self.work.branch("defect").transaction(
-                "end", lambda session: self._end(session, unexpected=True)
+            return await self.work.branch("defect").transaction(
+                END, lambda session: self._end(session, unexpected=True)
             )
-            return
-        await self.work.transaction("end", lambda session: self._end(session, unexpected=False))
+        return await self.work.transaction(END, lambda session: self._end(session, unexpected=False))
 
     async def _run_blocks(self) -> None:
         failed = False
@@ -60,6 +65,6 @@ class ExecutionRunner:
 
         return worst(await self.work.beside({stage.id: member(stage) for stage in block}))
 
-    async def _end(self, session: AsyncSession, *, unexpected: bool) -> None:
+    async def _end(self, session: AsyncSession, *, unexpected: bool) -> str:
         await journal.begin_execution(session, self.work.execution_id)
-        await end_execution(session, self.work.execution_id, self.work.plan, unexpected=unexpected)
+        return await end_execution(session, self.work.execution_id, self.work.plan, unexpected=unexpected)

@@ -35,6 +35,7 @@ class Work:
     checkpoints: Checkpoints
     execution_id: str
     triggered_by: str
+    accepted_at: datetime
     plan: Plan
 
     @classmethod
@@ -43,12 +44,13 @@ class Work:
         async with runtime.database.read() as connection:
             row = (
                 await connection.execute(
-                    sa.select(col(Execution.plan), col(Execution.triggered_by)).where(
+                    sa.select(col(Execution.plan), col(Execution.triggered_by), col(Execution.created_at)).where(
                         col(Execution.id) == execution_id
                     )
                 )
             ).one()
-        return cls(runtime, checkpoints, execution_id, row.triggered_by, Plan.model_validate(row.plan))
+        plan = Plan.model_validate(row.plan)
+        return cls(runtime, checkpoints, execution_id, row.triggered_by, row.created_at, plan)
 
     @property
     def is_rollback(self) -> bool:

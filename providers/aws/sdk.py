@@ -19,6 +19,8 @@ from typing import Any, cast
 from pydantic import JsonValue
 
 from providers.aws.connecting import AwsConnectorSpec, Keys
+from providers.aws.values import CONNECTOR_TYPE
+from providers.telemetry import count_answer
 from providers.tree import Tree
 
 USER_AGENT = "unship/0.1.0"
@@ -55,7 +57,12 @@ class Sdk:
         """One request; the answer as plain JSON. Raises the SDK's own errors, which sdk_faults.py reads."""
         client = await self._client(service, region)
         method = getattr(client, _xform_name(operation))
-        answer = cast("dict[str, object]", await method(**parameters))
+        try:
+            answer = cast("dict[str, Any]", await method(**parameters))
+        except Exception as error:
+            count_answer(CONNECTOR_TYPE, _status_of(getattr(error, "response", {})))
+            raise
+        count_answer(CONNECTOR_TYPE, _status_of(answer))
         return {key: _plain(value) for key, value in answer.items() if key != "ResponseMetadata"}
 
     async def input_shape(self, service: str, region: str, operation: str) -> Any:
@@ -171,6 +178,12 @@ def _refuse_garbage(operation_model: Any, response_dict: dict[str, Any], **_: ob
         sound = _is_json_object(body) or (not body and not operation_model.output_shape)
     if not sound:
         raise import_module("botocore.parsers").ResponseParserError("the answer is not of this API")
+
+
+def _status_of(answer: dict[str, Any]) -> int | None:
+    """The HTTP status that the SDK keeps with an answer; None where there was none."""
+    status: int | None = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status
 
 
 def _has_root(body: bytes, name: bytes) -> bool:

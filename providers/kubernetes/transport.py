@@ -17,6 +17,7 @@ from providers.errors import ProviderRefused
 from providers.kubernetes.calls import Call
 from providers.kubernetes.credentials import Credentials
 from providers.kubernetes.kubeconfig import Access, tls_context
+from providers.kubernetes.values import CONNECTOR_TYPE
 from providers.web import TIMEOUT_SECONDS, is_usable, open_session, timeout
 
 
@@ -73,7 +74,7 @@ async def open_transport(access: Access, credentials: Credentials) -> Transport:
             "The kubeconfig's server or proxy-url cannot be used: it must be http://... or https://..."
         )
     context = await asyncio.to_thread(tls_context, access, credentials.certificate)
-    session = open_session(cluster.server, context)
+    session = open_session(cluster.server, context, CONNECTOR_TYPE)
     return Transport(session, cluster.server.rstrip("/"), proxy, cluster.tls_server_name or None)
 
 

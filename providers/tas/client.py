@@ -18,6 +18,7 @@ from providers.tas import faults
 from providers.tas.access import Access, tls_context
 from providers.tas.calls import Answer, Call
 from providers.tas.credentials import NO_TOKEN, Login, Token, logins, token_of
+from providers.tas.values import CONNECTOR_TYPE
 from providers.tree import Tree, text
 from providers.web import (
     Failure,
@@ -99,7 +100,7 @@ class Connection:
         if self._session is None or self._access is None:
             self._access = await asyncio.to_thread(self._read_access)
             context = await asyncio.to_thread(tls_context, self._access)
-            self._session = open_session(self._access.server, context)
+            self._session = open_session(self._access.server, context, CONNECTOR_TYPE)
         return self._session, self._access
 
     async def _authenticated(self, instead_of: Token | None = None) -> Token:

@@ -257,7 +257,13 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, connectors: Path, number: sig
     server = start_server(tmp_path, connectors)
     assert httpx2.get(url_of(server).replace("graphql", "readyz")).status_code == 200
     assert server.stop(number) == 0
-    assert server.output == f"{server.ready_line}\n"
+    said = [line.split(": ", 1)[1] for line in server.output.splitlines()]
+    assert [line.partition(" version=")[0] for line in said] == [
+        "Unship serves",
+        url_of(server),
+        "Unship is leaving: it is not ready, and takes no new mutations",
+        "Unship has ended in order",
+    ]
 
 
 def test_a_request_under_way_does_not_hold_the_end_up_for_ever(tmp_path: Path, connectors: Path) -> None:

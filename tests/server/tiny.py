@@ -16,6 +16,7 @@ from strawberry.scalars import JSON
 from server.callers import Caller, Door, Unauthenticated
 from server.graphql_service import GraphQLService
 from server.routes import graphql_routes
+from server.running import Running as Edge
 from server.serving import Server, config
 from server.settings import Settings
 
@@ -100,8 +101,8 @@ class Subscription:
 
 
 class _Server(Server):
-    def __init__(self, app: Starlette, draining: asyncio.Event, ready: threading.Event) -> None:
-        super().__init__(config(app, shutdown_seconds=3), draining)
+    def __init__(self, app: Starlette, edge: Edge, ready: threading.Event) -> None:
+        super().__init__(config(app, shutdown_seconds=3), edge)
         self.ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -144,14 +145,18 @@ class Running:
 
 @contextmanager
 def serving_tiny_schema(door: Door | None = None, **settings: object) -> Generator[Running]:
-    draining = asyncio.Event()
+    edge = Edge()
     service = GraphQLService(strawberry.Schema(Query, Mutation, Subscription), lambda _caller: None)
     routes = graphql_routes(
-        service, door or OpenDoor(), Settings.model_validate(settings), draining, explorer="<!doctype html><p>page"
+        service,
+        door or OpenDoor(),
+        Settings.model_validate(settings),
+        edge.draining,
+        explorer="<!doctype html><p>page",
     )
     listener = socket.create_server(("127.0.0.1", 0))
     ready = threading.Event()
-    server = _Server(Starlette(routes=routes), draining, ready)
+    server = _Server(Starlette(routes=routes), edge, ready)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     running = Running(listener.getsockname()[1], server, thread)
