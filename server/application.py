@@ -16,13 +16,14 @@ from providers.registry import Registry
 from resolvers.auditing import Auditor
 from schema.building import build
 from schema.context import Origin, RequestContext
+from schema.documents import Document
 from server.audit_key import sealing_key
 from server.callers import Caller, TokenDoor
 from server.explorer import explorer_page
 from server.graphql_service import GraphQLService
 from server.health import health_routes
 from server.routes import graphql_routes
-from server.rules import rules_of
+from server.rules import load_of, policy_of, rules_of
 from server.running import Running
 from server.settings import Settings
 
@@ -43,17 +44,19 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
             running.draining.set()
             await auditor.finished()
 
-    def new_context(caller: Caller) -> RequestContext:
+    def new_context(caller: Caller, document: Document) -> RequestContext:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
-        return RequestContext(running.started, caller.subject, origin, running.auditor)
+        return RequestContext(running.started, caller.subject, origin, running.auditor, document)
 
-    service = GraphQLService(build(), new_context)
+    schema = build(policy_of(settings))
+    service = GraphQLService(schema, schema.documents, load_of(settings), new_context)
+    page = explorer_page() if settings.shows_schema else None
     door = TokenDoor(lambda: running.started.database)
     app = Starlette(
         routes=[
             Route("/", RedirectResponse("/graphql")),
             *health_routes(running),
-            *graphql_routes(service, door, settings, running.draining, explorer_page()),
+            *graphql_routes(service, door, settings, running.draining, page),
         ],
         lifespan=lifespan,
     )
