@@ -1,16 +1,18 @@
 """Puts the schema together."""
 
 from functools import cache
+from typing import Any
 
 import strawberry
-from graphql import GraphQLError
-from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
+from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from schema.documents import Documents
 from schema.errors import coded
 from schema.executing import Executor
-from schema.limits import MOST_TOKENS, ShapeLimits
+from schema.guard import Guard
+from schema.limits import Policy
 from schema.mutation import Mutation
 from schema.query import Query
 from schema.subscription import Subscription
@@ -22,23 +24,40 @@ from schema.types.events import (
     StepStatusChanged,
 )
 
-_CACHED_DOCUMENTS = 256
+OPEN = Policy()
+"""For development: the schema may be read."""
 
 
-class _Schema(strawberry.Schema):
+class Schema(strawberry.Schema):
+    """The schema under a policy; `documents` reads what it may run."""
+
+    def __init__(self, *, policy: Policy, **parts: Any) -> None:
+        library: Any = super()
+        library.__init__(extensions=[lambda: Guard(self.documents)], **parts)
+        core: GraphQLSchema = getattr(self, "_schema")  # noqa: B009 - strawberry has no public name for it
+        self.documents = Documents(core, policy)
+
     def process_errors(
         self,
         errors: list[GraphQLError],
         execution_context: ExecutionContext | None = None,  # noqa: ARG002 - the overridden method's name
     ) -> None:
         """Make each error fit to be seen, on every transport."""
-        errors[:] = coded(errors)
+        errors[:] = coded(errors, guesses=self.documents.policy.open)
+
+    def _get_custom_context_kwargs(
+        self, operation_extensions: dict[str, Any] | None = None, *, sync: bool = False
+    ) -> dict[str, Any]:
+        """The library looks for what was perhaps meant, which takes its time, only where it may be told."""
+        parts = super()._get_custom_context_kwargs(operation_extensions, sync=sync)
+        return {**parts, "hide_suggestions": not self.documents.policy.open}
 
 
 @cache
-def build() -> strawberry.Schema:
+def build(policy: Policy = OPEN) -> Schema:
     """The schema of this process."""
-    return _Schema(
+    return Schema(
+        policy=policy,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -48,12 +67,6 @@ def build() -> strawberry.Schema:
             StageStatusChanged,
             StepStatusChanged,
             StepProgressed,
-        ],
-        extensions=[
-            lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
-            lambda: AddValidationRules([ShapeLimits]),
-            lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
-            lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
         ],
         config=StrawberryConfig(),
         execution_context_class=Executor,

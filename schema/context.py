@@ -9,6 +9,7 @@ from strawberry import Info
 from pipelines.runtime import Runtime
 from resolvers.auditing import Auditor
 from resolvers.loading import Loaders
+from schema.documents import Document
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class RequestContext:
     """One operation's context; never shared by two. `subject` names who asks.
 
     Without an `auditor`, as tests and benchmarks may have it, nothing is recorded of what mutations do.
+    `document` is what the transport has read already of the operation's text.
     """
 
     runtime: Runtime
     subject: str
     origin: Origin = field(default_factory=Origin)
     auditor: Auditor | None = None
+    document: Document | None = None
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -12,15 +13,21 @@ from db.outages import is_outage
 from resolvers.errors import InputRefused
 
 logger = logging.getLogger(__name__)
+_GUESS = re.compile(r" Did you mean [^?]*\?")
 
 
-def coded(errors: Sequence[GraphQLError]) -> list[GraphQLError]:
+def coded(errors: Sequence[GraphQLError], *, guesses: bool = True) -> list[GraphQLError]:
     """The errors as a client may see them, with `extensions.code`; applied twice they stay the same.
 
-    Fields that fail for one and the same reason share one line of the log.
+    Fields that fail for one and the same reason share one line of the log. Without `guesses` they do not say what
+    was perhaps meant, which would tell the schema name by name.
     """
     incidents: dict[int, str] = {}
-    return [_coded(error, incidents) for error in errors]
+    shown = [_coded(error, incidents) for error in errors]
+    if not guesses:
+        for error in shown:
+            error.message = _GUESS.sub("", error.message)
+    return shown
 
 
 def _coded(error: GraphQLError, incidents: dict[int, str]) -> GraphQLError:

@@ -1,82 +1,36 @@
-"""Bounds on a document's shape, checked with its validation: one pass, each fragment visited once."""
+"""What one document may ask for, and what clients are told about the schema. Imports nothing of the project."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from graphql import (
-    ASTValidationRule,
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    InlineFragmentNode,
-    OperationDefinitionNode,
-    SelectionSetNode,
-)
-
-MOST_TOKENS = 1000
-_DEEPEST = 10
-_MOST_ALIASES = 15
 
 
 @dataclass(frozen=True)
-class _Shape:
-    depth: int = 0
-    aliases: int = 0
+class Limits:
+    """Bounds on one document. Depth, fields, aliases, directives and repeats hold for each operation with its
+    fragments expanded.
 
-
-class ShapeLimits(ASTValidationRule):
-    """Fields nested at most 10 deep and at most 15 aliases per operation, fragments expanded.
-
-    Introspection is left out: its own depth is bounded by its types.
+    `repeats` bounds the pairs of selections of one place in the answer, `values` those in the variables, `nodes`
+    the objects that lists may come to, `seconds` how long a query, or the start of a subscription, may take.
     """
 
-    def enter_document(self, node: DocumentNode, *_: Any) -> None:
-        fragments = {one.name.value: one for one in node.definitions if isinstance(one, FragmentDefinitionNode)}
-        measured: dict[str, _Shape] = {}
-        for operation in node.definitions:
-            if not isinstance(operation, OperationDefinitionNode):
-                continue
-            shape = _measure(operation.selection_set, fragments, measured)
-            if shape.depth > _DEEPEST:
-                self.report_error(GraphQLError(f"Fields are nested more than {_DEEPEST} deep.", [operation]))
-            if shape.aliases > _MOST_ALIASES:
-                self.report_error(GraphQLError(f"There are more than {_MOST_ALIASES} aliases.", [operation]))
+    document_bytes: int = 256 * 1024
+    tokens: int = 1000
+    depth: int = 10
+    fields: int = 400
+    aliases: int = 15
+    directives: int = 20
+    fragments: int = 20
+    repeats: int = 1000
+    operations: int = 10
+    values: int = 2000
+    nodes: int = 10_000
+    seconds: float = 10.0
 
 
-def _measure(
-    selections: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode], measured: dict[str, _Shape]
-) -> _Shape:
-    depth = aliases = 0
-    for selection in selections.selections:
-        if isinstance(selection, FieldNode):
-            inner = _field(selection, fragments, measured)
-        elif isinstance(selection, FragmentSpreadNode):
-            inner = _fragment(selection.name.value, fragments, measured)
-        elif isinstance(selection, InlineFragmentNode):
-            inner = _measure(selection.selection_set, fragments, measured)
-        else:
-            inner = _Shape()
-        depth = max(depth, inner.depth)
-        aliases = min(aliases + inner.aliases, _MOST_ALIASES + 1)
-    return _Shape(depth, aliases)
+@dataclass(frozen=True)
+class Policy:
+    """`open`: the schema may be read, and errors may name what was perhaps meant."""
 
-
-def _field(field: FieldNode, fragments: dict[str, FragmentDefinitionNode], measured: dict[str, _Shape]) -> _Shape:
-    aliased = int(field.alias is not None)
-    if field.name.value.startswith("__"):
-        return _Shape(0, aliased)
-    inner = _Shape() if field.selection_set is None else _measure(field.selection_set, fragments, measured)
-    return _Shape(inner.depth + 1, inner.aliases + aliased)
-
-
-def _fragment(name: str, fragments: dict[str, FragmentDefinitionNode], measured: dict[str, _Shape]) -> _Shape:
-    """Measured once. One that leads back to itself, which another rule refuses, counts as nothing."""
-    if name not in measured:
-        measured[name] = _Shape()
-        if name in fragments:
-            measured[name] = _measure(fragments[name].selection_set, fragments, measured)
-    return measured[name]
+    limits: Limits = Limits()
+    open: bool = True

@@ -17,12 +17,13 @@ from providers.registry import Registry
 from resolvers.auditing import Auditor
 from schema.building import build
 from schema.context import Origin, RequestContext
+from schema.documents import Document
 from server.audit_key import sealing_key
 from server.callers import Caller, TokenDoor
 from server.explorer import explorer_page
 from server.health import health_routes
 from server.routes import graphql_routes
-from server.rules import rules_of
+from server.rules import load_of, policy_of, rules_of
 from server.running import Running
 from server.settings import Settings
 from server.watched_service import WatchedService
@@ -47,17 +48,19 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
             running.draining.set()
             await auditor.finished()
 
-    def new_context(caller: Caller) -> RequestContext:
+    def new_context(caller: Caller, document: Document) -> RequestContext:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
-        return RequestContext(running.started, caller.subject, origin, running.auditor)
+        return RequestContext(running.started, caller.subject, origin, running.auditor, document)
 
-    service = WatchedService(build(), new_context, running.leaving)
+    schema = build(policy_of(settings))
+    service = WatchedService(schema, schema.documents, load_of(settings), new_context, running.leaving)
+    page = explorer_page() if settings.shows_schema else None
     door = TokenDoor(lambda: running.started.database)
     app = Starlette(
         routes=[
             Route("/", RedirectResponse("/graphql")),
             *health_routes(running),
-            *graphql_routes(service, door, settings, running.draining, explorer_page()),
+            *graphql_routes(service, door, settings, running.draining, page),
         ],
         lifespan=lifespan,
     )

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -27,9 +26,9 @@ from server.graphql_service import (
     GraphQLService,
     KindNotAllowed,
     refusal,
+    too_often,
 )
 from server.media import MediaType, names, negotiate
-from server.operations import NoOperation, selected_kind
 
 _BODY_SECONDS = 30.0
 
@@ -83,8 +82,11 @@ class GraphQLHttp:
     async def _run(
         self, request: GraphQLRequest, wanted: _Wanted, kinds: frozenset[Kind]
     ) -> Response | EventStream:
+        seconds = self.service.wait(request, wanted.caller)
+        if seconds:
+            return _executed(too_often(seconds), wanted.media_type, 429)
         if wanted.media_type is MediaType.EVENT_STREAM:
-            if Kind.MUTATION not in kinds and _is_mutation(request):
+            if Kind.MUTATION not in kinds and await self.service.kind(request) is Kind.MUTATION:
                 raise _mutation_by_get()
             return self._stream(request, wanted.caller)
         try:
@@ -147,13 +149,6 @@ _SUBSCRIBE_ELSEWHERE = (
 )
 
 
-def _is_mutation(request: GraphQLRequest) -> bool:
-    try:
-        return selected_kind(request) is Kind.MUTATION
-    except (NoOperation, GraphQLError):
-        return False
-
-
 def _wants_page(request: Request, accept: str | None) -> bool:
     return "query" not in request.query_params and names(accept, MediaType.HTML)
 
@@ -181,8 +176,10 @@ def _mutation_by_get() -> MalformedRequest:
     return MalformedRequest("A mutation cannot be sent by GET; use POST.", status=405, headers={"allow": "POST"})
 
 
-def _executed(answer: Answer, media_type: MediaType) -> Response:
+def _executed(answer: Answer, media_type: MediaType, busy: int = 503) -> Response:
     """application/json keeps 200 for every well-formed request; the newer type says by the status what failed."""
+    if answer.retry_after is not None:
+        return _response(answer, media_type, busy, {"retry-after": str(answer.retry_after)})
     failed = not answer.executed and media_type is MediaType.GRAPHQL_RESPONSE
     return _response(answer, media_type, 400 if failed else 200)
 

@@ -21,7 +21,7 @@ from server import json_codec
 from server import socket_messages as messages
 from server.callers import Caller, CannotTell, Door, Unauthenticated, authorization_of
 from server.graphql_request import GraphQLRequest
-from server.graphql_service import GraphQLService, refusal
+from server.graphql_service import GraphQLService, refusal, too_often
 from server.tasks import stop
 
 _log = logging.getLogger("unship.graphql")
@@ -179,6 +179,8 @@ class _Connection:
 
     async def _send_answers(self, id_: str, request: GraphQLRequest, caller: Caller) -> Mapping[str, Any]:
         """Send each answer as it comes; returns the message that ends the operation."""
+        if seconds := self._service.wait(request, caller):
+            return messages.error(id_, too_often(seconds).errors)
         async with aclosing(self._service.stream(request, caller)) as answers:
             async for answer in answers:
                 if not answer.executed:

@@ -1,7 +1,11 @@
-"""The settings that the floors below need, as they take them. Imports pipelines.runtime."""
+"""The settings that others need, as they take them. Imports pipelines, schema and its neighbours."""
 
 from pipelines.runtime import Rules
+from schema.limits import Limits, Policy
+from server.graphql_service import Load
+from server.rates import Rates
 from server.settings import Settings
+from server.turns import Turns
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -12,3 +16,28 @@ def rules_of(settings: Settings) -> Rules:
         instance_sync_seconds=settings.instance_sync_seconds,
         allow_scripts=settings.allow_scripts,
     )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What documents may ask for, and what clients are told."""
+    limits = Limits(
+        document_bytes=settings.max_document_bytes,
+        tokens=settings.max_tokens,
+        depth=settings.max_depth,
+        fields=settings.max_fields,
+        aliases=settings.max_aliases,
+        directives=settings.max_directives,
+        fragments=settings.max_fragments,
+        repeats=settings.max_repeats,
+        values=settings.max_values,
+        operations=settings.max_operations,
+        nodes=settings.max_nodes,
+        seconds=settings.execution_seconds,
+    )
+    return Policy(limits, settings.shows_schema)
+
+
+def load_of(settings: Settings) -> Load:
+    """How much at once."""
+    rates = Rates(settings.rate_per_second, settings.rate_burst)
+    return Load(rates, Turns(settings.max_nodes, settings.execution_seconds))

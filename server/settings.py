@@ -1,4 +1,4 @@
-"""What an operator can set, read from the environment with the prefix UNSHIP_. Imports only db."""
+"""What an operator can set, read from the environment with the prefix UNSHIP_. Imports db and its neighbour."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from server.load_settings import LoadSettings
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -33,7 +35,7 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Settings(BaseSettings):
+class Settings(LoadSettings):
     """Every setting. Frozen; paths are made absolute; sizes in bytes, times as their names say."""
 
     model_config = SettingsConfigDict(env_prefix="UNSHIP_", frozen=True, extra="ignore", env_ignore_empty=True)
@@ -149,6 +151,13 @@ class Settings(BaseSettings):
     @property
     def resolved_audit_key_file(self) -> Path:
         return self.audit_key_file or self.data_dir / "audit.key"
+
+    @property
+    def shows_schema(self) -> bool:
+        """Whether clients may read the schema."""
+        if self.introspection is not None:
+            return self.introspection
+        return self.auth is AuthMode.NONE and is_loopback(self.host)
 
     @property
     def callable_hosts(self) -> tuple[str, ...]:

@@ -11,14 +11,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from graphql import GraphQLError
 from strawberry.types.graphql import OperationType as Kind
 
 from providers.telemetry import Spread, Tally
 from server.callers import Caller
 from server.graphql_request import GraphQLRequest, MalformedRequest
 from server.graphql_service import Answer, GraphQLService, KindNotAllowed, refusal
-from server.operations import NoOperation, selected_kind
 
 OPERATIONS = Tally(
     "unship_operations_total",
@@ -45,8 +43,9 @@ class WatchedService(GraphQLService):
 
     async def execute(self, request: GraphQLRequest, kinds: frozenset[Kind], caller: Caller) -> Answer:
         """As there; MalformedRequest for a mutation that comes too late."""
-        if self._too_late(request):
-            OPERATIONS.add(Kind.MUTATION.value, "refused")
+        kind = await self._kind(request)
+        if self._too_late(kind):
+            OPERATIONS.add(kind, "refused")
             raise MalformedRequest(_LEAVING, status=503, headers={"retry-after": "1"})
         began = time.perf_counter()
         try:
@@ -54,15 +53,14 @@ class WatchedService(GraphQLService):
         except KindNotAllowed as error:
             OPERATIONS.add(error.kind.value, "refused")
             raise
-        kind = _kind(request) if answer.executed else _NO_KIND
-        OPERATIONS.add(kind, _outcome(answer))
+        OPERATIONS.add(kind if answer.executed else _NO_KIND, _outcome(answer))
         if answer.executed:
             SECONDS.add(time.perf_counter() - began, kind)
         return answer
 
     async def stream(self, request: GraphQLRequest, caller: Caller) -> AsyncGenerator[Answer]:
-        kind = _kind(request)
-        if self._too_late(request):
+        kind = await self._kind(request)
+        if self._too_late(kind):
             OPERATIONS.add(kind, "refused")
             yield refusal(_LEAVING, "UNAVAILABLE")
             return
@@ -79,16 +77,12 @@ class WatchedService(GraphQLService):
             OPEN_SUBSCRIPTIONS.add(by=-subscribed)
             OPERATIONS.add(kind, outcome)
 
-    def _too_late(self, request: GraphQLRequest) -> bool:
-        return self.leaving.is_set() and _kind(request) == Kind.MUTATION.value
+    def _too_late(self, kind: str) -> bool:
+        return self.leaving.is_set() and kind == Kind.MUTATION.value
 
-
-def _kind(request: GraphQLRequest) -> str:
-    """The kind of operation; the last document is remembered, so that nothing is parsed once more for this."""
-    try:
-        return selected_kind(request).value
-    except (NoOperation, GraphQLError):
-        return _NO_KIND
+    async def _kind(self, request: GraphQLRequest) -> str:
+        kind = await self.kind(request)
+        return kind.value if kind is not None else _NO_KIND
 
 
 def _outcome(answer: Answer) -> str:

@@ -27,7 +27,7 @@ _DEEP = "{ services(first: 1) { nodes { environments { service { name } } } } }"
         ("{ services(first: true) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED"),
         ("query ($n: Int!) { services(first: $n) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED"),
         ('{ rollbackPlan(target: {executionId: "a", instanceId: "b"}) { hash } }', "GRAPHQL_VALIDATION_FAILED"),
-        ("{ " + "viewer { subject } " * 500 + "}", "GRAPHQL_PARSE_FAILED"),
+        ("{ " + "viewer { subject } " * 500 + "}", "TOO_MANY_TOKENS"),
     ],
 )
 def test_request_errors_have_codes(history_url: str, query: str, code: str) -> None:

@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import strawberry
+from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from strawberry.scalars import JSON
 
+from schema.documents import Documents
 from server.callers import Caller, Door, Unauthenticated
 from server.graphql_service import GraphQLService
 from server.routes import graphql_routes
+from server.rules import load_of, policy_of
 from server.running import Running as Edge
 from server.serving import Server, config
 from server.settings import Settings
@@ -146,14 +149,12 @@ class Running:
 @contextmanager
 def serving_tiny_schema(door: Door | None = None, **settings: object) -> Generator[Running]:
     edge = Edge()
-    service = GraphQLService(strawberry.Schema(Query, Mutation, Subscription), lambda _caller: None)
-    routes = graphql_routes(
-        service,
-        door or OpenDoor(),
-        Settings.model_validate(settings),
-        edge.draining,
-        explorer="<!doctype html><p>page",
-    )
+    chosen = Settings.model_validate(settings)
+    schema = strawberry.Schema(Query, Mutation, Subscription)
+    core: GraphQLSchema = getattr(schema, "_schema")  # noqa: B009 - strawberry has no public name for it
+    documents = Documents(core, policy_of(chosen))
+    service = GraphQLService(schema, documents, load_of(chosen), lambda _caller, _document: None)
+    routes = graphql_routes(service, door or OpenDoor(), chosen, edge.draining, explorer="<!doctype html><p>page")
     listener = socket.create_server(("127.0.0.1", 0))
     ready = threading.Event()
     server = _Server(Starlette(routes=routes), edge, ready)

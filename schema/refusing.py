@@ -1,0 +1,91 @@
+"""The words and codes in which documents over a limit are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphql import GraphQLError
+
+from schema.limits import Limits
+from schema.measuring import Shape
+
+
+class TooMuch(GraphQLError):
+    """A document over a limit; `extensions` carries the code and the limit."""
+
+    def __init__(self, message: str, code: str, limit: float) -> None:
+        super().__init__(message, extensions={"code": code, "limit": limit})
+
+
+def too_long(limits: Limits) -> TooMuch:
+    most = limits.document_bytes
+    return TooMuch(f"The document is longer than {most} bytes; send texts as variables.", "QUERY_TOO_LARGE", most)
+
+
+def too_many_tokens(limits: Limits) -> TooMuch:
+    most = limits.tokens
+    return TooMuch(f"The document has more than {most} tokens.", "TOO_MANY_TOKENS", most)
+
+
+def too_many_definitions(operations: int, fragments: int, limits: Limits) -> TooMuch | None:
+    """Why a document may not carry so many operations and fragments."""
+    if operations > limits.operations:
+        message = f"The document has more than {limits.operations} operations."
+        return TooMuch(message, "TOO_MANY_OPERATIONS", limits.operations)
+    if fragments > limits.fragments:
+        message = f"The document has more than {limits.fragments} fragments."
+        return TooMuch(message, "TOO_MANY_FRAGMENTS", limits.fragments)
+    return None
+
+
+def out_of_shape(shape: Shape, limits: Limits, *, mutation: bool) -> TooMuch | None:
+    """The first limit that an operation of that shape exceeds."""
+    return next(_excesses(shape, limits, mutation=mutation), None)
+
+
+def repeated(pairs: int, limits: Limits) -> TooMuch | None:
+    """Why the same fields may not be selected again so often."""
+    if pairs <= limits.repeats:
+        return None
+    return TooMuch("The same fields are selected too often.", "TOO_MANY_REPEATS", limits.repeats)
+
+
+def too_many_values(limits: Limits) -> TooMuch:
+    most = limits.values
+    return TooMuch(f"The variables have more than {most} values.", "TOO_MANY_VALUES", most)
+
+
+def over_budget(nodes: int, limits: Limits) -> TooMuch | None:
+    if nodes <= limits.nodes:
+        return None
+    return TooMuch(
+        f"The lists of this operation may come to {nodes} objects, and {limits.nodes} are allowed;"
+        " ask for smaller pages.",
+        "TOO_MANY_NODES",
+        limits.nodes,
+    )
+
+
+def too_slow(limits: Limits) -> TooMuch:
+    return TooMuch(
+        f"The operation took longer than {limits.seconds:g} seconds; ask for less.",
+        "EXECUTION_TIMEOUT",
+        limits.seconds,
+    )
+
+
+def _excesses(shape: Shape, limits: Limits, *, mutation: bool) -> Iterator[TooMuch]:
+    if mutation and shape.width > 1:
+        yield TooMuch(
+            "An operation may have one mutation; send the others by themselves.", "TOO_MANY_MUTATIONS", 1
+        )
+    if shape.depth > limits.depth:
+        yield TooMuch(f"Fields are nested more than {limits.depth} deep.", "TOO_DEEP", limits.depth)
+    # A spread of a fragment with nothing in it costs as well.
+    if shape.fields > limits.fields or shape.selections > 2 * limits.fields:
+        yield TooMuch(f"There are more than {limits.fields} fields.", "TOO_MANY_FIELDS", limits.fields)
+    if shape.aliases > limits.aliases:
+        yield TooMuch(f"There are more than {limits.aliases} aliases.", "TOO_MANY_ALIASES", limits.aliases)
+    if shape.directives > limits.directives:
+        message = f"There are more than {limits.directives} directives."
+        yield TooMuch(message, "TOO_MANY_DIRECTIVES", limits.directives)

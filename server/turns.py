@@ -1,0 +1,83 @@
+"""Who runs now: mutations at once, queries by what they cost, and none begins while a rollback is asked for.
+
+Queries share one event loop with everything else, and a list of thousands of objects holds it for a while; so big
+ones run one after another, and what undoes a deployment waits for one at most. Imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
+
+LONGEST_PAUSE = 1.0
+_LEAST_WEIGHT = 400
+
+
+class Crowded(Exception):
+    """No turn came in time."""
+
+
+class Turns:
+    """`capacity` is the sum of the costs that run together; a query that costs more runs alone."""
+
+    def __init__(self, capacity: int, patience: float) -> None:
+        self._capacity = capacity
+        self._patience = patience
+        self._running = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._urgent = 0
+        self._paused_until = 0.0
+
+    async def enter(self, cost: int) -> None:
+        """Wait for the turn of a query, which `leave` must end; Crowded where none comes in time."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (self._weight(cost), turn)
+        self._waiting.append(entry)
+        self._let_in()
+        try:
+            async with asyncio.timeout(self._patience):
+                await turn
+        except BaseException as error:
+            self._give_up(entry)
+            if isinstance(error, TimeoutError):
+                raise Crowded from error
+            raise
+
+    def leave(self, cost: int) -> None:
+        self._running -= self._weight(cost)
+        self._let_in()
+
+    @contextmanager
+    def urgent(self) -> Generator[None]:
+        """No query begins meanwhile, for a second at most."""
+        if self._urgent == 0:
+            loop = asyncio.get_running_loop()
+            self._paused_until = loop.time() + LONGEST_PAUSE
+            loop.call_later(LONGEST_PAUSE, self._let_in)
+        self._urgent += 1
+        try:
+            yield
+        finally:
+            self._urgent -= 1
+            self._let_in()
+
+    def _weight(self, cost: int) -> int:
+        return min(max(cost, _LEAST_WEIGHT), self._capacity)
+
+    def _give_up(self, entry: tuple[int, asyncio.Future[None]]) -> None:
+        weight, turn = entry
+        if turn.done() and not turn.cancelled():
+            self._running -= weight
+        else:
+            self._waiting.remove(entry)
+        self._let_in()
+
+    def _let_in(self) -> None:
+        if self._urgent and asyncio.get_running_loop().time() < self._paused_until:
+            return
+        while self._waiting and self._running + self._waiting[0][0] <= self._capacity:
+            weight, turn = self._waiting.popleft()
+            self._running += weight
+            turn.set_result(None)
