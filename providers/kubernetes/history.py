@@ -98,6 +98,14 @@ class History:
             raise
         await self._finish(record, records, effect, undone=undone)
 
+    async def settle(
+        self, records: tuple[Record, ...], restored: int, effect: Effect, *, undone: tuple[Record, ...]
+    ) -> None:
+        """Note that a rollback to the release `restored`, which had failed, has come to its end after all."""
+        late = [record for record in undone if record.content.restored == restored and not record.finished]
+        if late:
+            await self._finish(late[-1], records, effect, undone=undone)
+
     async def _finish(
         self,
         record: Record,

@@ -47,6 +47,7 @@ async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) 
     workloads = [item.ref for item in way.present() if item.ref.is_workload and not is_paused(item.body)]
     if record is None and plan.is_nothing:
         await Watcher(site.cluster, attempt).wait({ref: live.bodies.get(ref) for ref in workloads})
+        await History(site).settle(records, snapshot.release_number, attempt.before_effect, undone=way.undone)
         reason = "Everything that the release touched is already as it was before it."
         return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(site, None, snapshot))
     refuse_paused(plan.changed, live)

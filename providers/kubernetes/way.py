@@ -1,7 +1,8 @@
 """The way back, from the history: what each object was before the releases that are undone. Pure.
 
 The state that counts is the one after the last release that was really deployed. A failed one in between is
-undone together with what came after it, because its record holds what was there before it too.
+undone together with what came after it, because its record holds what was there before it too; unless it was a
+rollback: what that was to bring back is what was wanted since.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass
 from providers.errors import ProviderNotFound
 from providers.kubernetes.live import Live
 from providers.kubernetes.objects import KubeObject, Ref
-from providers.kubernetes.records import Record
-from providers.kubernetes.values import KubernetesSnapshot, ObjectState
+from providers.kubernetes.records import Content, Record
+from providers.kubernetes.values import KubernetesSnapshot, ObjectState, Operation
 from providers.tree import Tree, digest, text
 
 
@@ -29,7 +30,7 @@ class Way:
         return tuple(
             KubeObject(ref, body)
             for ref, body in self.before.items()
-            if body is not None and (ref.group, ref.kind) != ("batch", "Job")
+            if body is not None and not _is_job(ref)
         )
 
     def absent(self) -> tuple[Ref, ...]:
@@ -41,9 +42,21 @@ def way_back(records: Iterable[Record], base: int, own_token: str | None = None)
     undone = tuple(record for record in records if record.number > base and record.token != own_token)
     before: dict[Ref, Tree | None] = {}
     for record in undone:
+        if record.operation is Operation.ROLL_BACK and not record.finished:
+            before.update(_wanted(record.content))
         for stored in record.content.before:
             before.setdefault(stored.ref, stored.body)
     return Way(before, undone)
+
+
+def _wanted(content: Content) -> dict[Ref, Tree | None]:
+    """What a rollback was to bring back, and what it was to remove; Jobs it leaves alone."""
+    applied: dict[Ref, Tree | None] = {stored.ref: stored.body for stored in content.applied}
+    return {stored.ref: None for stored in content.before if not _is_job(stored.ref)} | applied
+
+
+def _is_job(ref: Ref) -> bool:
+    return (ref.group, ref.kind) == ("batch", "Job")
 
 
 def ref_of(state: ObjectState) -> Ref:
