@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from providers.ecs.definitions import described
 from providers.ecs.leading import route_changes
 from providers.ecs.live import Site, names_of
-from providers.ecs.restoring import request_for
+from providers.ecs.restoring import final_count, request_for
 from providers.ecs.scaling import NOT_SUSPENDED
 from providers.ecs.settings import settings_of
 from providers.ecs.standing import definition_of
@@ -45,6 +45,9 @@ async def _service_changes(
         target = await described(site.cluster, state.definition) if state is not None else None
         return [Change(resource=resource, field="service", current=current, target=target)]
     request = request_for(live, state, autoscaled=autoscaled)
+    # A rollback reduces the count last, in a request of its own.
+    if (count := final_count(live, state, autoscaled=autoscaled)) is not None:
+        request["desiredCount"] = count
     shown = {"desiredCount": number(live, "desiredCount"), **settings_of(live)}
     found = [
         Change(resource=resource, field=key, current=_text(shown.get(key)), target=_text(value))

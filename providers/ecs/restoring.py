@@ -34,12 +34,18 @@ def request_for(live: Tree, state: ServiceState, *, autoscaled: bool) -> Tree:
     request = differing(settings_of(live), state.settings)
     if not is_same_definition(live, state.definition):
         request["taskDefinition"] = state.definition
-    count = number(live, "desiredCount") or 0
-    if not is_counted(state.settings):
-        return request
-    if count != state.desired and (count < state.desired or not state.desired or not (autoscaled or request)):
-        request["desiredCount"] = state.desired
+    count = final_count(live, state, autoscaled=autoscaled)
+    if count is not None and (count >= (number(live, "desiredCount") or 0) or not count or not request):
+        request["desiredCount"] = count
     return request
+
+
+def final_count(live: Tree, state: ServiceState, *, autoscaled: bool) -> int | None:
+    """The count that the service ends up with, where it is another one than it has now."""
+    count = number(live, "desiredCount") or 0
+    if not is_counted(state.settings) or count == state.desired:
+        return None
+    return state.desired if count < state.desired or not state.desired or not autoscaled else None
 
 
 async def restore(site: Site, state: ServiceState, saved: ScalingState | None, attempt: Attempt) -> Restored:

@@ -28,9 +28,7 @@ class Way:
     def present(self) -> tuple[KubeObject, ...]:
         """The objects to have again. A Job has run: its template cannot change, and a new one would run again."""
         return tuple(
-            KubeObject(ref, body)
-            for ref, body in self.before.items()
-            if body is not None and not _is_job(ref)
+            KubeObject(ref, body) for ref, body in self.before.items() if body is not None and not _is_job(ref)
         )
 
     def absent(self) -> tuple[Ref, ...]:

@@ -275,3 +275,18 @@ def test_a_manifest_of_another_platform_is_refused(plain: EcsPlatform) -> None:
             await deploy(plain, release, "first")
 
     tell(plain, story)
+
+
+def test_the_preview_says_to_which_count_the_rollback_reduces_the_service(plain: EcsPlatform) -> None:
+    async def story(story: Story) -> None:
+        snapshot = await story.deployed_twice()
+        plain.client.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=6)
+        changes = await plain.provider.preview(plain.target, plain.release(NEW), snapshot)
+        shown = {change.field: (change.current, change.target) for change in changes}
+        assert shown["desiredCount"] == ("6", "3")
+        await story.roll_back(snapshot, TestAttempt("third"))
+        found = plain.described()
+        assert found is not None
+        assert found["desiredCount"] == 3
+
+    tell(plain, story)
