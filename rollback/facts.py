@@ -81,9 +81,23 @@ class StageFacts:
         return self.status in (StageStatus.SUCCEEDED, StageStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 
     @property
+    def instances_before(self) -> int:
+        """How many instances there were just before the deployment."""
+        return _instances((self.snapshot or {}).get("groups"))
+
+    @property
+    def instances_after(self) -> int:
+        """How many there were when it had ended."""
+        return _instances(self.left_groups)
+
+    @property
     def previous_artifact(self) -> Artifact | None:
         stored = (self.snapshot or {}).get("artifact")
         return Artifact.model_validate(stored) if stored else None
+
+
+def _instances(groups: list[dict[str, Any]] | None) -> int:
+    return sum(int(group["count"]) for group in groups or ())
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pipelines.plan import steps_in
 from providers.values import DeploymentType
 from rollback.expressions import holds, unresolved
 from rollback.facts import DeploymentFacts, StageFacts, Undo
-from rollback.values import Reason, ReasonCode
+from rollback.values import Reason, ReasonCode, Severity
 
 _SUCCEEDED = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 
@@ -152,13 +152,22 @@ def no_previous_deployment(facts: DeploymentFacts, circumstances: Circumstances)
     if facts.mark.kind is not ExecutionKind.DEPLOYMENT:
         return
     for stage in facts.stages:
-        supported = stage.deployment_type in circumstances.supported
-        if stage.ran and supported and not (stage.snapshot or {}).get("existed", False):
+        if not stage.ran or stage.deployment_type not in circumstances.supported:
+            continue
+        if not (stage.snapshot or {}).get("existed", False):
             yield Reason(
                 ReasonCode.NO_PREVIOUS_DEPLOYMENT,
                 f'Stage "{stage.planned.name}": nothing ran there before, so there is nothing to go back to.',
                 "Delete the deployment at the platform, or deploy another version.",
                 stage_id=stage.id,
+            )
+        elif stage.instances_after and not stage.instances_before:
+            yield Reason(
+                ReasonCode.NO_PREVIOUS_DEPLOYMENT,
+                f'Stage "{stage.planned.name}": no instance ran there before, so none will after a rollback.',
+                "To have something run there, deploy another version instead.",
+                Severity.WARNING,
+                stage.id,
             )
 
 

@@ -156,6 +156,14 @@ def test_what_ran_before_unship_knew_it_can_be_gone_back_to(yard: Yard) -> None:
     assert (yard.tags(), yard.config()) == (["by-hand"] * 2, {"release": "by-hand"})
 
 
+def test_no_previous_deployment_is_a_warning_where_everything_was_scaled_to_nothing(yard: Yard) -> None:
+    yard.apply(yard.stage("prod"))
+    yard.deploy(OLD)
+    yard.kubectl("scale", "deployment/web", "--replicas=0")
+    execution = yard.deploy(NEW)
+    assert reasons(yard, executionId=execution)["NO_PREVIOUS_DEPLOYMENT"]["severity"] == "WARNING"
+
+
 def test_previous_version_unavailable_when_the_way_back_was_deleted(yard: Yard) -> None:
     execution = deployed(yard)
     yard.kubectl("delete", "secret", "--all")

@@ -78,6 +78,14 @@ def test_no_previous_deployment_where_nothing_existed(snapshot: dict[str, Any] |
     assert codes(deployment(stage(snapshot=snapshot))) == ["NO_PREVIOUS_DEPLOYMENT"]
 
 
+def test_no_previous_deployment_is_a_warning_where_no_instance_ran() -> None:
+    left, idle = [{"count": 2}], {"existed": True, "groups": [{"count": 0}]}
+    (reason,) = reasons_of(deployment(stage(snapshot=idle, left_groups=left)), circumstances())
+    assert (reason.code, reason.severity) == ("NO_PREVIOUS_DEPLOYMENT", "WARNING")
+    assert codes(deployment(stage(snapshot=idle, left_groups=[]))) == [], "what has no instances has none to lose"
+    assert codes(deployment(stage(snapshot={"existed": True, "groups": left}, left_groups=left))) == []
+
+
 def test_one_success_uses_the_rollback_up_and_failures_do_not() -> None:
     failed = undo(StageStatus.FAILED, ExecutionStatus.FAILED)
     drifted = undo(StageStatus.COMPLETED_WITH_DRIFT, ExecutionStatus.COMPLETED_WITH_DRIFT)
