@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format schema benchmarks lock clean
+.PHONY: help demo run test lint format schema benchmarks lock audit sbom clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TOOLS := .tools
 READY := $(VENV)/.ready
 CODE := server schema resolvers rollback pipelines db providers sandbox demo tests benchmarks
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -63,6 +64,18 @@ lock: $(READY)  ## renew the lock files from pyproject.toml
 	@.tools/lock/bin/python -m pip install --quiet uv
 	@.tools/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(UPGRADE) pyproject.toml -o requirements.txt
 	@.tools/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header $(UPGRADE) --group dev pyproject.toml -o requirements-dev.txt
+
+# Apart from the environment, whose packages they judge. A package that cannot be asked about fails the audit.
+$(TOOLS)/supply/.ready:
+	@$(PYTHON) -m venv $(TOOLS)/supply
+	@$(TOOLS)/supply/bin/python -m pip install --quiet 'pip-audit>=2.10' 'cyclonedx-bom>=7'
+	@touch $@
+
+audit: $(TOOLS)/supply/.ready  ## known vulnerabilities of the locked packages (asks pypi.org)
+	@$(TOOLS)/supply/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
+
+sbom: $(TOOLS)/supply/.ready  ## write unship.cdx.json, the bill of materials of the locked packages
+	@$(TOOLS)/supply/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o unship.cdx.json requirements.txt
 
 clean:  ## remove everything that the commands above made
 	@rm -rf $(VENV) .tools .pytest_cache .ruff_cache .hypothesis data

@@ -60,7 +60,7 @@ class Sdk:
         try:
             answer = cast("dict[str, Any]", await method(**parameters))
         except Exception as error:
-            count_answer(CONNECTOR_TYPE, _status_of(getattr(error, "response", {})))
+            count_answer(CONNECTOR_TYPE, _status_of(getattr(error, "response", None)))
             raise
         count_answer(CONNECTOR_TYPE, _status_of(answer))
         return {key: _plain(value) for key, value in answer.items() if key != "ResponseMetadata"}
@@ -180,9 +180,11 @@ def _refuse_garbage(operation_model: Any, response_dict: dict[str, Any], **_: ob
         raise import_module("botocore.parsers").ResponseParserError("the answer is not of this API")
 
 
-def _status_of(answer: dict[str, Any]) -> int | None:
+def _status_of(answer: object) -> int | None:
     """The HTTP status that the SDK keeps with an answer; None where there was none."""
-    status: int | None = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    if not isinstance(answer, dict):
+        return None
+    status: int | None = cast("dict[str, Any]", answer).get("ResponseMetadata", {}).get("HTTPStatusCode")
     return status
 
 

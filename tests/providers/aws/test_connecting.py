@@ -15,6 +15,7 @@ from providers.aws.client import Accounts, Region
 from providers.aws.faults import code_of
 from providers.connectors import Connector, Connectors
 from providers.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnreachable
+from providers.telemetry import PLATFORM_REQUESTS
 from sandbox.aws import AwsWorld
 from sandbox.aws.access import AccessKey
 from sandbox.aws.world import KEY
@@ -237,6 +238,21 @@ def test_what_may_have_had_its_effect_is_only_sent_again_where_that_is_safe(
         assert len(world.requests.since(mark)) == 1
 
     ask(connectors(spec_of(world, tmp_path), tmp_path), story)
+
+
+def test_every_request_is_counted_by_what_was_answered(world: AwsWorld, tmp_path: Path) -> None:
+    counts = PLATFORM_REQUESTS.counts
+    before = counts.copy()
+
+    async def story(region: Region) -> None:
+        assert await region.call(*WHO, {}, "ask")
+        world.faults.add(Fault(FaultMode.STATUS, status=403))
+        await refused(region, repeatable=False)
+        world.faults.add(Fault(FaultMode.RESET))
+        await refused(region, repeatable=False)
+
+    ask(connectors(spec_of(world, tmp_path), tmp_path), story)
+    assert counts - before == {("Aws", "2xx"): 1, ("Aws", "4xx"): 1, ("Aws", "none"): 1}
 
 
 def test_what_was_turned_away_is_always_sent_again_after_the_time_asked_for(
