@@ -49,7 +49,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
         return RequestContext(running.started, caller.subject, origin, running.auditor, document)
 
     schema = build(policy_of(settings))
-    service = GraphQLService(schema, schema.documents, load_of(settings), new_context)
+    service = GraphQLService(schema, schema.documents, load_of(settings, schema.pace), new_context)
     page = explorer_page() if settings.shows_schema else None
     door = TokenDoor(lambda: running.started.database)
     app = Starlette(
