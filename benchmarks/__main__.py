@@ -3,7 +3,13 @@
 import subprocess
 import sys
 
-MODULES = ("benchmarks.startup", "benchmarks.latency", "benchmarks.lists")
+MODULES = (
+    "benchmarks.startup",
+    "benchmarks.latency",
+    "benchmarks.lists",
+    "benchmarks.guard",
+    "benchmarks.hammering",
+)
 
 
 def main() -> int:

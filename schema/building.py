@@ -10,10 +10,11 @@ from strawberry.types import ExecutionContext
 
 from schema.documents import Documents
 from schema.errors import coded
-from schema.executing import Executor
+from schema.executing import MOST_ROWS, Executor
 from schema.guard import Guard
 from schema.limits import Policy
 from schema.mutation import Mutation
+from schema.pacing import Pace
 from schema.query import Query
 from schema.subscription import Subscription
 from schema.types.details import IMPLEMENTATIONS
@@ -29,9 +30,10 @@ OPEN = Policy()
 
 
 class Schema(strawberry.Schema):
-    """The schema under a policy; `documents` reads what it may run."""
+    """The schema under a policy; `documents` reads what it may run, at `pace` it completes lists."""
 
-    def __init__(self, *, policy: Policy, **parts: Any) -> None:
+    def __init__(self, *, policy: Policy, pace: Pace, **parts: Any) -> None:
+        self.pace = pace
         library: Any = super()
         library.__init__(extensions=[lambda: Guard(self.documents)], **parts)
         core: GraphQLSchema = getattr(self, "_schema")  # noqa: B009 - strawberry has no public name for it
@@ -56,8 +58,11 @@ class Schema(strawberry.Schema):
 @cache
 def build(policy: Policy = OPEN) -> Schema:
     """The schema of this process."""
+    pace = Pace()
+    executor = type("Executor", (Executor,), {"most": MOST_ROWS * policy.limits.nodes, "pace": pace})
     return Schema(
         policy=policy,
+        pace=pace,
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -69,7 +74,7 @@ def build(policy: Policy = OPEN) -> Schema:
             StepProgressed,
         ],
         config=StrawberryConfig(),
-        execution_context_class=Executor,
+        execution_context_class=executor,
     )
 
 

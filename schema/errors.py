@@ -32,7 +32,7 @@ def coded(errors: Sequence[GraphQLError], *, guesses: bool = True) -> list[Graph
 
 def _coded(error: GraphQLError, incidents: dict[int, str]) -> GraphQLError:
     original = error.original_error
-    if error.extensions and "code" in error.extensions and not isinstance(original, Exception):
+    if error.extensions and "code" in error.extensions and isinstance(original, GraphQLError | None):
         return error
     if isinstance(original, InputRefused):
         return _visible(error, original.message, original.code)

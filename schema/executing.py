@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     GraphQLField,
@@ -17,16 +17,22 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLUnionType,
+    OperationType,
 )
 from graphql.execution.collect_fields import FieldDetails
 from strawberry import Info
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
 
+from schema.limits import Limits
+from schema.pacing import Pace
+from schema.refusing import too_many_rows
 from schema.shortcuts import Complete, Doubtful, Field, leaf, list_of, object_of, one_of, required
 
 Details = list[FieldDetails]
 Fields = dict[str, Details]
+# How many times the estimate of a list's rows may be off.
+MOST_ROWS = 3
 _DEFINITION = "strawberry-definition"
 _WITHOUT_ARGUMENTS = (["self"], ["self", "info"])
 
@@ -35,13 +41,18 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     """One operation. Attributes, and resolvers that neither wait nor take arguments, are completed at once.
 
     Such a resolver may be called twice for one value, and its `info` has no path. Whatever goes wrong in a
-    shortcut is left to the library, which meets it again and reports it.
+    shortcut is left to the library, which meets it again and reports it. Lists that come to more than `most` rows
+    altogether are cut off: what they would come to was an estimate.
     """
+
+    most = MOST_ROWS * Limits().nodes
+    pace = Pace()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # By the key's identity, which means something while the key lives: so each value holds it.
         self._splits: dict[int, tuple[Fields, list[Field], Fields]] = {}
+        self._rows = 0
         self._completers: dict[tuple[Any, int], tuple[Details, Complete | None]] = {}
 
     def execute_fields(
@@ -74,6 +85,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
+        self._count(result)
         key = (return_type, id(field_details_list))
         if key not in self._completers:
             self._completers[key] = field_details_list, self._completer(return_type, field_details_list)
@@ -85,6 +97,33 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             pass
         library: Any = super()
         return library.complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    def complete_awaitable_value(
+        self,
+        return_type: Any,
+        field_details_list: Details,
+        info: Any,
+        path: Any,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """A list that was waited for is completed in its turn; those of a mutation are short, and not held up."""
+        if str(return_type).startswith("[") and self.operation.operation is not OperationType.MUTATION:
+            result = self._in_turn(result)
+        library: Any = super()
+        return library.complete_awaitable_value(
+            return_type, field_details_list, info, path, result, position_context
+        )
+
+    async def _in_turn(self, result: Awaitable[Any]) -> Any:
+        rows: object = await result
+        await self.pace.turn(_length(rows))
+        return rows
+
+    def _count(self, result: Any) -> None:
+        self._rows += _length(result)
+        if self._rows > self.most:
+            raise too_many_rows(self.most)
 
     def _split(self, parent: GraphQLObjectType, selected: Fields) -> tuple[list[Field], Fields]:
         """The selected fields that are completed at once, and the others."""
@@ -152,6 +191,10 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             if _class_of(possible) is found:
                 return self._object(possible, details)
         return None
+
+
+def _length(value: object) -> int:
+    return len(cast("list[object]", value)) if isinstance(value, list) else 0
 
 
 def _inner(kind: Any) -> Any:

@@ -66,6 +66,12 @@ def over_budget(nodes: int, limits: Limits) -> TooMuch | None:
     )
 
 
+def too_many_rows(most: int) -> TooMuch:
+    return TooMuch(
+        f"The lists of this operation have more than {most} rows; ask for less.", "TOO_MANY_NODES", most
+    )
+
+
 def too_slow(limits: Limits) -> TooMuch:
     return TooMuch(
         f"The operation took longer than {limits.seconds:g} seconds; ask for less.",

@@ -1,7 +1,7 @@
 """How many objects the lists of an operation may come to. For documents that are valid; each fragment once.
 
-A page counts as many as it asks for, a list without pages as `_PLAIN`, the schema as `_WHOLE_SCHEMA`; lists inside
-lists multiply, and what ends beside each other adds up.
+A page counts as many as it asks for, a list without pages as `_PLAIN` or as `_LONG` says, the schema as
+`_WHOLE_SCHEMA`; lists inside lists multiply, and what ends beside each other adds up.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ PAGE = 100
 """A page whose size is left open, which some lists allow, has this many."""
 # The environments of a service, the stages of an execution, the steps of a stage.
 _PLAIN = 5
+# Lists without pages that grow with the installation.
+_LONG = {"Environment.services": 100}
 _WHOLE_SCHEMA = 1000
 _SIZES = ("first", "last")
 
@@ -109,7 +111,9 @@ def _size(node: FieldNode, definition: GraphQLField, parent: GraphQLNamedType, w
         return max((_number(asked[name], walk) for name in _SIZES if name in asked), default=PAGE)
     if parent.name.endswith("Connection"):
         return None
-    return _PLAIN if _is_list_of_objects(definition) else None
+    if not _is_list_of_objects(definition):
+        return None
+    return _LONG.get(f"{parent.name}.{node.name.value}", _PLAIN)
 
 
 def _is_list_of_objects(definition: Any) -> bool:

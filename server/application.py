@@ -53,7 +53,8 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
         return RequestContext(running.started, caller.subject, origin, running.auditor, document)
 
     schema = build(policy_of(settings))
-    service = WatchedService(schema, schema.documents, load_of(settings), new_context, running.leaving)
+    load = load_of(settings, schema.pace)
+    service = WatchedService(schema, schema.documents, load, new_context, running.leaving)
     page = explorer_page() if settings.shows_schema else None
     door = TokenDoor(lambda: running.started.database)
     app = Starlette(

@@ -2,6 +2,7 @@
 
 from pipelines.runtime import Rules
 from schema.limits import Limits, Policy
+from schema.pacing import Pace
 from server.graphql_service import Load
 from server.rates import Rates
 from server.settings import Settings
@@ -37,7 +38,7 @@ def policy_of(settings: Settings) -> Policy:
     return Policy(limits, settings.shows_schema)
 
 
-def load_of(settings: Settings) -> Load:
-    """How much at once."""
+def load_of(settings: Settings, pace: Pace | None = None) -> Load:
+    """How much at once; `pace` is the schema's."""
     rates = Rates(settings.rate_per_second, settings.rate_burst)
-    return Load(rates, Turns(settings.max_nodes, settings.execution_seconds))
+    return Load(rates, Turns(settings.max_nodes, settings.execution_seconds, pace))

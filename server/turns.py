@@ -1,7 +1,7 @@
 """Who runs now: mutations at once, queries by what they cost, and none begins while a rollback is asked for.
 
 Queries share one event loop with everything else, and a list of thousands of objects holds it for a while; so big
-ones run one after another, and what undoes a deployment waits for one at most. Imports nothing of the project.
+ones run one after another, and what undoes a deployment waits for one at most. Imports schema.pacing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import Generator
 from contextlib import contextmanager
+
+from schema.pacing import Pace
 
 LONGEST_PAUSE = 1.0
 _LEAST_WEIGHT = 400
@@ -20,15 +22,19 @@ class Crowded(Exception):
 
 
 class Turns:
-    """`capacity` is the sum of the costs that run together; a query that costs more runs alone."""
+    """`capacity` is the sum of the costs that run together; a query that costs more runs alone.
 
-    def __init__(self, capacity: int, patience: float) -> None:
+    `pace` is that of the lists that queries complete.
+    """
+
+    def __init__(self, capacity: int, patience: float, pace: Pace | None = None) -> None:
         self._capacity = capacity
+        self._pace = pace or Pace()
         self._patience = patience
         self._running = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._urgent = 0
-        self._paused_until = 0.0
+        self._paused = False
 
     async def enter(self, cost: int) -> None:
         """Wait for the turn of a query, which `leave` must end; Crowded where none comes in time."""
@@ -51,17 +57,24 @@ class Turns:
 
     @contextmanager
     def urgent(self) -> Generator[None]:
-        """No query begins meanwhile, for a second at most."""
+        """No query begins meanwhile, and none goes on to its next list, for a second at most."""
         if self._urgent == 0:
-            loop = asyncio.get_running_loop()
-            self._paused_until = loop.time() + LONGEST_PAUSE
-            loop.call_later(LONGEST_PAUSE, self._let_in)
+            self._paused = True
+            self._pace.hold()
+            self._alarm = asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._resume)
         self._urgent += 1
         try:
             yield
         finally:
             self._urgent -= 1
-            self._let_in()
+            if self._urgent == 0:
+                self._alarm.cancel()
+                self._resume()
+
+    def _resume(self) -> None:
+        self._paused = False
+        self._pace.go()
+        self._let_in()
 
     def _weight(self, cost: int) -> int:
         return min(max(cost, _LEAST_WEIGHT), self._capacity)
@@ -75,7 +88,7 @@ class Turns:
         self._let_in()
 
     def _let_in(self) -> None:
-        if self._urgent and asyncio.get_running_loop().time() < self._paused_until:
+        if self._paused:
             return
         while self._waiting and self._running + self._waiting[0][0] <= self._capacity:
             weight, turn = self._waiting.popleft()
