@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -102,10 +102,10 @@ async def sync_instances(
         return tuple((await connection.scalars(live.order_by(col(Instance.id)))).all())
 
 
-async def keep_synced(runtime: Runtime) -> None:
+async def keep_synced(runtime: Runtime, leads: Callable[[], bool] = lambda: True) -> None:
     """Sync every target once per `rules.instance_sync_seconds`, until cancelled; whatever fails, the rest goes on.
 
-    Each pass takes the targets that are due, so several processes share the work and a slow one delays nobody.
+    Each pass takes the targets that are due, while this process `leads` those on its database.
     """
     interval = runtime.rules.instance_sync_seconds
     not_before: dict[str, datetime] = {}
@@ -117,13 +117,14 @@ async def keep_synced(runtime: Runtime) -> None:
 
     while True:
         try:
-            due = [key for key in await _due(runtime, interval) if not_before.get(key, now()) <= now()]
+            stale = await _due(runtime, interval) if leads() else ()
+            due = [key for key in stale if not_before.get(key, now()) <= now()]
             again = now() + timedelta(seconds=interval)
             not_before = {key: at for key, at in not_before.items() if at > now()} | dict.fromkeys(due, again)
             await asyncio.gather(*(sync(target_id) for target_id in due))
         except SQLAlchemyError:
             logger.exception("the targets due for a sync could not be read")
-        # Jitter, so that several processes do not ask the same platform at the same moment for ever.
+        # Jitter, so that several servers do not ask the same platform at the same moment for ever.
         await asyncio.sleep(interval / _PASSES_PER_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311
 
 

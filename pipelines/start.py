@@ -65,7 +65,7 @@ async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refus
             before = await answered(session, keyed)
             if before is not None:
                 return before
-            execution_id = await _accept(session, request)
+            execution_id = await _accept(session, request, runtime.fence.executor_id)
             await remember(session, keyed, execution_id)
     except _Refusal as refusal:
         return refusal.refused
@@ -74,7 +74,7 @@ async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refus
     return Started(execution_id)
 
 
-async def _accept(session: AsyncSession, request: RunRequest) -> str:
+async def _accept(session: AsyncSession, request: RunRequest, executor_id: str | None) -> str:
     pipeline = await pipeline_by_identifier(session, request.pipeline_identifier)
     if pipeline is None:
         message = f'There is no pipeline "{request.pipeline_identifier}".'
@@ -93,6 +93,7 @@ async def _accept(session: AsyncSession, request: RunRequest) -> str:
     for busy in await busy_targets(session, targets):
         raise _Refusal(Refused("TARGET_BUSY", busy.message, ("pipelineIdentifier",)))
     execution = _execution(pipeline, request, placed, words, execution_id, sequence, document.timeout)
+    execution.executor_id = executor_id
     await accept(session, Accepted(execution, tuple(placed), frozenset(targets)))
     return execution_id
 

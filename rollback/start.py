@@ -65,14 +65,16 @@ async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStar
         eligibility = verdict(runtime, facts, platforms)
         if not eligibility.allows:
             return _ineligible(eligibility)
-        execution_id = await _accept(session, facts, request)
+        execution_id = await _accept(session, facts, request, runtime.fence.executor_id)
     await runtime.enqueue(execution_id)
     runtime.bell.ring(execution_id)
     runtime.bell.ring(facts.mark.execution_id)
     return RollbackStarted(execution_id, eligibility)
 
 
-async def _accept(session: AsyncSession, facts: DeploymentFacts, request: RollbackRequest) -> str:
+async def _accept(
+    session: AsyncSession, facts: DeploymentFacts, request: RollbackRequest, executor_id: str | None
+) -> str:
     execution_id = new_id()
     sequence = await next_sequence(session, facts.pipeline_id)
     pairs = executable_plan(facts)
@@ -92,6 +94,7 @@ async def _accept(session: AsyncSession, facts: DeploymentFacts, request: Rollba
         },
         original_execution_id=facts.mark.execution_id,
         attempt=await _attempt(session, facts),
+        executor_id=executor_id,
     )
     placed = tuple(_placed(stage, planned) for stage, planned in pairs)
     targets = frozenset(planned.target_id for _, planned in pairs if planned.target_id)
