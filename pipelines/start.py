@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.columns import new_id
@@ -61,6 +62,14 @@ async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refus
         },
     )
     try:
+        return await _run(runtime, request, keyed)
+    except IntegrityError:
+        # Another server took the target or the key at the same moment: the checks see that now.
+        return await _run(runtime, request, keyed)
+
+
+async def _run(runtime: Runtime, request: RunRequest, keyed: Keyed) -> Started | Refused:
+    try:
         async with runtime.database.write() as session:
             before = await answered(session, keyed)
             if before is not None:
@@ -68,7 +77,9 @@ async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refus
             execution_id = await _accept(session, request, runtime.fence.executor_id)
             await remember(session, keyed, execution_id)
     except _Refusal as refusal:
-        return refusal.refused
+        # Refused for what another server accepted with the same key while this one checked, perhaps.
+        async with runtime.database.write() as session:
+            return await answered(session, keyed) or refusal.refused
     await runtime.enqueue(execution_id)
     runtime.bell.ring(execution_id)
     return Started(execution_id)

@@ -42,11 +42,15 @@ async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStart
     """Check, lock, freeze the plan and hand it to the engine; or say why not, and nothing has happened."""
     try:
         refused = _refused_overrides(request) or await _repeated(runtime, request)
-        return refused or await _roll_back(runtime, request)
+        answer = refused or await _roll_back(runtime, request)
     except ScopeNotFound as error:
         return RollbackRefused("NOT_FOUND", str(error), path=("target",))
     except IntegrityError:
-        return await _lost_race(runtime, request)
+        answer = await _lost_race(runtime, request)
+    if isinstance(answer, RollbackStarted):
+        return answer
+    # Another server may have accepted the same key while this one checked.
+    return await _repeated(runtime, request) or answer
 
 
 async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:

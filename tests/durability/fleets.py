@@ -22,20 +22,24 @@ LEASE_SECONDS = 2
 class Fleet:
     """The servers share a database, an audit key and nothing else; each has a log of its own."""
 
-    def __init__(self, world: TrappedWorld, database_url: str, directory: Path, names: str) -> None:
+    def __init__(self, world: TrappedWorld, database_url: str, directory: Path) -> None:
         self.world = world
         self.effects = Effects(world)
+        self.servers: list[Unship] = []
+        self._directory = directory
         write_connectors([world], directory)
-        settings = {
+        self._settings = {
             "UNSHIP_CONNECTORS": str(directory / "connectors.yaml"),
             "UNSHIP_DATABASE_URL": database_url,
             "UNSHIP_LEASE_SECONDS": str(LEASE_SECONDS),
             "UNSHIP_AUDIT_KEY_FILE": str(directory / "audit.key"),
         }
-        self.servers: list[Unship] = []
+
+    def add(self, names: str) -> None:
+        """A server for each letter, which does not run yet."""
         for name in names:
-            (directory / name).mkdir()
-            self.servers.append(Unship(directory / name, settings))
+            (self._directory / name).mkdir()
+            self.servers.append(Unship(self._directory / name, self._settings))
 
     def start(self) -> None:
         """Start those that do not run."""
@@ -64,7 +68,8 @@ class Fleet:
 @contextmanager
 def fleet(world: TrappedWorld, database_url: str, directory: Path, names: str = "ab") -> Generator[Fleet]:
     """A running fleet; the servers of the names start one after another."""
-    running = Fleet(world, database_url, directory, names)
+    running = Fleet(world, database_url, directory)
+    running.add(names)
     try:
         running.start()
         yield running
