@@ -17,6 +17,7 @@ from tests.durability.ordeals import DEPLOYED, ROLLED_BACK
 from tests.durability.traps import Moment, Trap, TrappedWorld
 from tests.support.postgres import PostgresServer
 from tests.support.shop import NEW, OLD, Shop
+from tests.support.unship import Unship
 
 MANY = 60
 
@@ -32,7 +33,7 @@ def servers(
     ):
         running.add("abc")
         with ThreadPoolExecutor() as starting:
-            list(starting.map(lambda server: server.start(), running.servers))
+            list(starting.map(Unship.start, running.servers))
         yield running
 
 
