@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MODULES = ("benchmarks.startup", "benchmarks.latency", "benchmarks.lists")
+MODULES = ("benchmarks.startup", "benchmarks.latency", "benchmarks.lists", "benchmarks.takeover")
 
 
 def main() -> int:

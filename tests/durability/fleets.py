@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from sandbox.__main__ import write_connectors
 from tests.durability.effects import Effects
+from tests.durability.ordeals import bare
 from tests.durability.rehearsal import namespaces
-from tests.durability.traps import TrappedWorld
+from tests.durability.traps import Moment, Trap, TrappedWorld
 from tests.support.shop import NEW, OLD, Shop
 from tests.support.unship import Unship
 
@@ -22,7 +26,7 @@ LEASE_SECONDS = 2
 class Fleet:
     """The servers share a database, an audit key and nothing else; each has a log of its own."""
 
-    def __init__(self, world: TrappedWorld, database_url: str, directory: Path) -> None:
+    def __init__(self, world: TrappedWorld, database_url: str, directory: Path, lease: float) -> None:
         self.world = world
         self.effects = Effects(world)
         self.servers: list[Unship] = []
@@ -31,7 +35,7 @@ class Fleet:
         self._settings = {
             "UNSHIP_CONNECTORS": str(directory / "connectors.yaml"),
             "UNSHIP_DATABASE_URL": database_url,
-            "UNSHIP_LEASE_SECONDS": str(LEASE_SECONDS),
+            "UNSHIP_LEASE_SECONDS": str(lease),
             "UNSHIP_AUDIT_KEY_FILE": str(directory / "audit.key"),
         }
 
@@ -61,14 +65,35 @@ class Fleet:
         first.deploy(shop.name, tag=OLD)
         return first.deploy(shop.name, tag=NEW)
 
+    def carrier(self, execution: str) -> str:
+        """Who carries the execution now, by its own name."""
+        with psycopg.connect(self._settings["UNSHIP_DATABASE_URL"]) as connection:
+            query = "SELECT executor_id FROM execution WHERE id = %s"
+            row = connection.execute(query, (bare(execution),)).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def goes_on_elsewhere(self, execution: str, former: str, within: float) -> float:
+        """Wait until another server has the execution, and for its next request; when that came (monotonic)."""
+        until = time.monotonic() + within
+        while self.carrier(execution) == former:
+            assert time.monotonic() < until, f"nobody took it over within {within} s"
+            time.sleep(0.01)
+        trap = Trap(1, Moment.AFTER, lambda: None)
+        self.world.set(trap)
+        assert trap.sprung.wait(within), "it was taken over, and nobody went on"
+        return time.monotonic()
+
     def effects_since(self, mark: int, shop: Shop) -> dict[str, int]:
         return self.effects.since(mark, *namespaces(shop))
 
 
 @contextmanager
-def fleet(world: TrappedWorld, database_url: str, directory: Path, names: str = "ab") -> Generator[Fleet]:
+def fleet(
+    world: TrappedWorld, database_url: str, directory: Path, names: str = "ab", lease: float = LEASE_SECONDS
+) -> Generator[Fleet]:
     """A running fleet; the servers of the names start one after another."""
-    running = Fleet(world, database_url, directory)
+    running = Fleet(world, database_url, directory, lease)
     running.add(names)
     try:
         running.start()

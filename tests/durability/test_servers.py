@@ -45,14 +45,6 @@ def shop(servers: Fleet, request: pytest.FixtureRequest) -> Shop:
     return Shop(name, servers.world)
 
 
-def next_request(servers: Fleet, within: float) -> float:
-    """Wait for the next request of any server; returns the moment at which it came."""
-    trap = Trap(1, Moment.AFTER, lambda: None)
-    servers.world.set(trap)
-    assert trap.sprung.wait(within), f"nobody went on within {within} s"
-    return time.monotonic()
-
-
 @pytest.mark.parametrize("moment", Moment)
 def test_what_a_killed_server_carried_goes_on_elsewhere(servers: Fleet, shop: Shop, moment: Moment) -> None:
     first, second = servers.servers
@@ -60,9 +52,11 @@ def test_what_a_killed_server_carried_goes_on_elsewhere(servers: Fleet, shop: Sh
     trap = Trap(1, moment, lambda: send(first, signal.SIGKILL), _CHANGE)
     servers.world.set(trap)
     rollback = begun(first, deployment)
+    former = servers.carrier(deployment)
     assert trap.sprung.wait(_PATIENCE_SECONDS)
     killed = time.monotonic()
-    assert next_request(servers, within=LEASE_SECONDS + 10) - killed > LEASE_SECONDS / 2
+    took = servers.goes_on_elsewhere(rollback, former, within=LEASE_SECONDS + 10) - killed
+    assert LEASE_SECONDS / 2 < took < LEASE_SECONDS + 10
     assert second.finish(rollback) == "SUCCEEDED"
     assert_rolled_back(second, shop, rollback)
     assert servers.effects_since(mark, shop) == ROLLED_BACK, trap.at
@@ -74,11 +68,12 @@ def test_what_a_server_carries_when_it_is_stopped_goes_on_elsewhere_at_once(serv
     trap = Trap(1, Moment.AFTER, lambda: send(first, signal.SIGTERM), _CHANGE)
     servers.world.set(trap)
     rollback = begun(first, deployment)
+    former = servers.carrier(deployment)
     assert trap.sprung.wait(_PATIENCE_SECONDS)
     stopped = time.monotonic()
+    assert servers.goes_on_elsewhere(rollback, former, within=10) - stopped < 2
     assert first.process is not None
     assert first.process.wait(timeout=10) == 0
-    assert next_request(servers, within=10) - stopped < 2
     assert second.finish(rollback) == "SUCCEEDED"
     assert_rolled_back(second, shop, rollback)
     assert servers.effects_since(mark, shop) == ROLLED_BACK
