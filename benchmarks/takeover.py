@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import signal
 import statistics
@@ -13,11 +14,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 
 import httpx2
 
+from db.database import Database
+from pipelines.bell import Bell
+from pipelines.peers.peer import Peer
 from tests.durability.fleets import Fleet, assert_rolled_back, begun, fleet, send
 from tests.durability.traps import Moment, Trap, trapped_world
 from tests.support.postgres import postgres_server
@@ -28,6 +33,7 @@ _EVENTS = """
 subscription ($id: ID!) { executionProgress(executionId: $id) { events { occurredAt } } }
 """
 _FOLLOWED_PER_RUN = 4
+_RINGS = 300
 
 
 def main() -> int:
@@ -43,6 +49,7 @@ def main() -> int:
         fleet(world, url, Path(scratch), lease=options.lease) as servers,
     ):
         _report(servers, options.runs, options.lease)
+        print(f"a ring, from one bell to another's listener: {_milliseconds(asyncio.run(_rung(url)))}")
     return 0
 
 
@@ -116,6 +123,25 @@ def _delays(server: Unship, execution: str) -> list[float]:
             happened = [datetime.fromisoformat(event["occurredAt"]).timestamp() for event in events]
             # The stream opens a little after its request is sent.
             delays += [arrived - moment for moment in happened if moment > began + 0.1]
+    return delays
+
+
+async def _rung(url: str) -> list[float]:
+    """Seconds from a ring at one peer to the listener's next step at another one; all go through PostgreSQL."""
+    database, bells = Database(url), (Bell(), Bell())
+    delays: list[float] = []
+    async with AsyncExitStack() as working:
+        working.push_async_callback(database.close)
+        with bells[1].listen("benchmark") as rung:
+            for bell in bells:
+                await working.enter_async_context(Peer(database, 20).working(bell))
+            await rung.wait()
+            for _ in range(_RINGS):
+                rung.clear()
+                began = time.perf_counter()
+                bells[0].ring("benchmark")
+                await rung.wait()
+                delays.append(time.perf_counter() - began)
     return delays
 
 

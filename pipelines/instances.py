@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 _LIST_SECONDS = 30.0
 _SYNCS_AT_ONCE = 8
 _PASSES_PER_INTERVAL = 10
+# How often a process that does not lead looks whether it does by now.
+_ASIDE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,11 @@ async def keep_synced(runtime: Runtime, leads: Callable[[], bool] = lambda: True
             await _sync_quietly(runtime, target_id)
 
     while True:
+        if not leads():
+            await asyncio.sleep(_ASIDE_SECONDS)
+            continue
         try:
-            stale = await _due(runtime, interval) if leads() else ()
-            due = [key for key in stale if not_before.get(key, now()) <= now()]
+            due = [key for key in await _due(runtime, interval) if not_before.get(key, now()) <= now()]
             again = now() + timedelta(seconds=interval)
             not_before = {key: at for key, at in not_before.items() if at > now()} | dict.fromkeys(due, again)
             await asyncio.gather(*(sync(target_id) for target_id in due))
