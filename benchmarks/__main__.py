@@ -9,6 +9,7 @@ MODULES = (
     "benchmarks.lists",
     "benchmarks.guard",
     "benchmarks.hammering",
+    "benchmarks.takeover",
 )
 
 

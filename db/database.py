@@ -19,6 +19,8 @@ from db import sqlite
 # before the caller is told that the database is unavailable. A crowd of clicks needs seconds and is no outage.
 _LOCKED_SECONDS = 5
 _TURN_SECONDS = 30
+# After that PostgreSQL ends a transaction whose process hangs, so that its rows can be had by another one.
+_ABANDONED_SECONDS = 20
 
 
 def async_url(url: str) -> str:
@@ -49,6 +51,13 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _prepare_postgres(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{_ABANDONED_SECONDS}s'")
+    cursor.close()
+    connection.commit()
+
+
 class Database:
     """The engine and the two ways to use it.
 
@@ -64,8 +73,7 @@ class Database:
             pool["connect_args"] = {"async_creator_fn": sqlite.connect}
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **pool)
         self._turn = asyncio.Lock()
-        if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", prepare_sqlite)
+        event.listen(self.engine.sync_engine, "connect", prepare_sqlite if self.is_sqlite else _prepare_postgres)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:

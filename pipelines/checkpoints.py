@@ -19,6 +19,7 @@ from db.database import Database
 from db.outages import outlast
 from db.queries.columns import table_of
 from db.tables import Checkpoint, Execution
+from pipelines.fencing import Alone, Fence
 
 T = TypeVar("T")
 
@@ -45,12 +46,13 @@ class Checkpoints:
 
     database: Database
     execution_id: str
+    fence: Fence = field(default_factory=Alone)
     recorded: Records = field(default_factory=dict[tuple[str, int], tuple[str, Any]])
     name: str = ""
     position: int = 0
 
     @classmethod
-    async def open(cls, database: Database, execution_id: str) -> Checkpoints:
+    async def open(cls, database: Database, execution_id: str, fence: Fence | None = None) -> Checkpoints:
         """The records so far; none for an execution that begins."""
         rows = sa.select(
             col(Checkpoint.branch), col(Checkpoint.position), col(Checkpoint.name), col(Checkpoint.result)
@@ -58,7 +60,7 @@ class Checkpoints:
         async with database.read() as connection:
             found = await connection.execute(rows)
             recorded = {(row.branch, row.position): (row.name, row.result) for row in found}
-        return cls(database, execution_id, recorded)
+        return cls(database, execution_id, fence or Alone(), recorded)
 
     @property
     def ended(self) -> bool:
@@ -67,10 +69,13 @@ class Checkpoints:
 
     def branch(self, name: str) -> Checkpoints:
         """The records of what runs beside this; `name` is unique within the execution."""
-        return Checkpoints(self.database, self.execution_id, self.recorded, name)
+        return Checkpoints(self.database, self.execution_id, self.fence, self.recorded, name)
 
     async def transaction(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
-        """Run `work` and record its result in one transaction, exactly once; an outage is outlasted."""
+        """Run `work` and record its result in one transaction, exactly once; an outage is outlasted.
+
+        Raises Superseded, here and in `step`, where another process carries the execution now.
+        """
         self.position += 1
         if (self.name, self.position) in self.recorded:
             return self._result(name)
@@ -104,6 +109,7 @@ class Checkpoints:
     async def _commit(self, name: str, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async def attempt(again: bool) -> T:
             async with self.database.write() as session:
+                await self.fence.hold(session, self.execution_id)
                 key = (self.execution_id, self.name, self.position)
                 if again and (committed := await session.get(Checkpoint, key)):
                     return committed.result

@@ -2,13 +2,14 @@
 
 The application database holds the truth, and the records of what each execution has done; the engine's own
 database knows which are under way. A workflow's id is its execution's id, so handing it over twice is harmless.
+Which process carries which is not dbos' to say, but the carrier's (`pipelines/carrying.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,10 +24,12 @@ from sqlalchemy.engine import make_url
 from db.columns import now
 from db.database import Database, prepare_sqlite
 from db.exclusive import only_process
+from db.outages import is_outage
 from pipelines.bell import Bell
+from pipelines.carrying import Carrier, carrier_of
 from pipelines.checkpoints import forget
 from pipelines.instances import keep_synced
-from pipelines.reconciling import settled_executions
+from pipelines.reconciling import settled_before
 from pipelines.runner.execution import run_execution
 from pipelines.runtime import Rules, Runtime
 from providers.registry import Registry
@@ -40,10 +43,10 @@ _APPLICATION_VERSION = "1"
 _MAX_EXECUTOR_THREADS = 24
 # The engine sleeps that long between looks for notifications, which we never send: a stop waits for it to wake.
 _MOST_STOP_SECONDS = 0.1
-_RECONCILE_SECONDS = 10.0
+_TIDY_SECONDS = 10.0
 # Several looks in a row that failed, or one that hangs.
 _SILENT_SECONDS = 60.0
-# How long the engine's own recovery may take after a start.
+# How long the engine's own recovery may take after a start; it finds what a process of the same id left.
 _RECOVERY_SECONDS = 30.0
 _UNDER_WAY = ("PENDING", "ENQUEUED")
 _KEEP_DAYS = 7
@@ -54,6 +57,7 @@ _FORGET_AT_ONCE = 100
 class _Engine:
     """The workflows of this process, by the ids of their executions."""
 
+    carrier: Carrier
     run: Workflow | None = None
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
     started: datetime = field(default_factory=now)
@@ -89,7 +93,8 @@ class _Engine:
         if not idle:
             return []
         known = await DBOS.list_workflows_async(workflow_ids=idle, load_input=False, load_output=False)
-        recovering = now() - self.started < timedelta(seconds=_RECOVERY_SECONDS)
+        recovers = self.carrier.executor_id is None
+        recovering = recovers and now() - self.started < timedelta(seconds=_RECOVERY_SECONDS)
         coming = {one.workflow_id for one in known if recovering and one.status in _UNDER_WAY}
         lost = [one for one in idle if one not in coming and one not in self.tasks]
         if dead := [one.workflow_id for one in known if one.workflow_id in lost]:
@@ -101,56 +106,82 @@ class _Engine:
         since = (now() - self.looked).total_seconds()
         return f"the engine has not answered for {since:.0f} s" if since > _SILENT_SECONDS else None
 
-    async def stop(self) -> None:
-        """Let go of the workflows where they are; the next process takes them up from their last record."""
-        tasks = tuple(self.tasks.values())
+    def let_go(self, execution_ids: Collection[str]) -> list[asyncio.Task[None]]:
+        """Stop their workflows where they are; who takes them up goes on from their last record."""
+        tasks = [self.tasks[execution_id] for execution_id in execution_ids if execution_id in self.tasks]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        return tasks
 
 
 @asynccontextmanager
 async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncGenerator[Runtime]:
     """The application, running: database opened, interrupted executions taken up again.
 
-    Raises DatabaseInUse where another process serves the same database. The schema must be migrated.
+    Raises DatabaseInUse where another process serves the same embedded database. The schema must be migrated.
     """
     database = Database(database_url)
     with only_process(database):
         try:
-            DBOS(config=_config(database))
-            engine = _Engine()
-            runtime = Runtime(database, registry, rules, engine.enqueue, Bell(), complaint=engine.complaint)
+            carrier = carrier_of(database, rules.lease_seconds)
+            DBOS(config=_config(database, carrier.executor_id))
+            engine, bell = _Engine(carrier), Bell()
+            runtime = Runtime(
+                database, registry, rules, engine.enqueue, bell, fence=carrier, complaint=engine.complaint
+            )
             engine.register(lambda execution_id: run_execution(runtime, execution_id))
             DBOS.launch()
-            keepers = [
-                asyncio.create_task(_keep_reconciled(runtime, engine)),
-                asyncio.create_task(keep_synced(runtime)),
-            ]
             try:
-                yield runtime
+                async with carrier.working(bell), _carrying(runtime, engine):
+                    yield runtime
             finally:
-                for keeper in keepers:
-                    keeper.cancel()
-                await asyncio.gather(*keepers, return_exceptions=True)
-                await engine.stop()
+                await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         finally:
             await registry.close()
             await database.close()
 
 
+@asynccontextmanager
+async def _carrying(runtime: Runtime, engine: _Engine) -> AsyncGenerator[None]:
+    keepers = [
+        asyncio.create_task(_keep_reconciled(runtime, engine)),
+        asyncio.create_task(_keep_tidy(runtime.database, engine)),
+        asyncio.create_task(keep_synced(runtime, lambda: engine.carrier.leads)),
+    ]
+    try:
+        yield
+    finally:
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
+        await asyncio.gather(*engine.let_go(tuple(engine.tasks)), return_exceptions=True)
+
+
 async def _keep_reconciled(runtime: Runtime, engine: _Engine) -> None:
-    """Hand over again what was accepted and is carried by nothing: after a crash in between, or a defect."""
+    """Carry what this process has to carry and does not: after a crash, here or elsewhere, or a defect."""
     while not runtime.leaving.is_set():
         try:
-            for execution_id in await engine.lost(await settled_executions(runtime.database, engine.started)):
+            duties = await engine.carrier.look(engine.tasks, settled_before(engine.started))
+            engine.let_go(duties.superseded)
+            for execution_id in await engine.lost(duties.own):
                 await engine.enqueue(execution_id)
-            await _forget_finished(runtime.database)
             engine.looked = now()
-        except Exception:
-            logger.exception("accepted executions could not be compared with the engine's workflows")
-        await asyncio.sleep(_RECONCILE_SECONDS)
+        except Exception as error:
+            if not is_outage(error):
+                logger.exception("accepted executions could not be compared with the engine's workflows")
+        await engine.carrier.rest()
+
+
+async def _keep_tidy(database: Database, engine: _Engine) -> None:
+    while True:
+        try:
+            if engine.carrier.leads:
+                await _forget_finished(database)
+                await engine.carrier.forget()
+        except Exception as error:
+            if not is_outage(error):
+                logger.exception("the records of what has ended could not be deleted")
+        await asyncio.sleep(_TIDY_SECONDS)
 
 
 async def _forget_finished(database: Database) -> None:
@@ -168,7 +199,7 @@ async def _forget_finished(database: Database) -> None:
         await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
 
 
-def _config(database: Database) -> DBOSConfig:
+def _config(database: Database, executor_id: str | None) -> DBOSConfig:
     config: DBOSConfig = {
         "name": "unship",
         "application_version": _APPLICATION_VERSION,
@@ -178,6 +209,8 @@ def _config(database: Database) -> DBOSConfig:
         "notification_listener_polling_interval_sec": _MOST_STOP_SECONDS,
     }
     url = make_url(database.url)
+    if executor_id is not None:
+        config["executor_id"] = executor_id
     if not database.is_sqlite:
         config["system_database_url"] = url.set(drivername="postgresql").render_as_string(hide_password=False)
         return config

@@ -19,7 +19,7 @@ from db.tables import Event, Execution
 from pipelines.runtime import Runtime
 
 _BATCH = 100
-_POLL_SECONDS = 5.0
+POLL_SECONDS = 5.0
 _EVENTS_AFTER = (
     sa.select(*columns_of(Event, EventRow))
     .where(col(Event.execution_id) == sa.bindparam("execution"), col(Event.sequence) > sa.bindparam("after"))
@@ -96,7 +96,7 @@ async def _ended_at(runtime: Runtime, execution_id: str, sequence: int) -> bool:
 
 async def _rung_or_poll(rung: asyncio.Event) -> None:
     try:
-        async with asyncio.timeout(_POLL_SECONDS):
+        async with asyncio.timeout(POLL_SECONDS):
             await rung.wait()
     except TimeoutError:
         return

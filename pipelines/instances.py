@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 _LIST_SECONDS = 30.0
 _SYNCS_AT_ONCE = 8
 _PASSES_PER_INTERVAL = 10
+# How often a process that does not lead looks whether it does by now.
+_ASIDE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,10 @@ async def sync_instances(
         return tuple((await connection.scalars(live.order_by(col(Instance.id)))).all())
 
 
-async def keep_synced(runtime: Runtime) -> None:
+async def keep_synced(runtime: Runtime, leads: Callable[[], bool] = lambda: True) -> None:
     """Sync every target once per `rules.instance_sync_seconds`, until cancelled; whatever fails, the rest goes on.
 
-    Each pass takes the targets that are due, so several processes share the work and a slow one delays nobody.
+    Each pass takes the targets that are due, while this process `leads` those on its database.
     """
     interval = runtime.rules.instance_sync_seconds
     not_before: dict[str, datetime] = {}
@@ -116,6 +118,9 @@ async def keep_synced(runtime: Runtime) -> None:
             await _sync_quietly(runtime, target_id)
 
     while True:
+        if not leads():
+            await asyncio.sleep(_ASIDE_SECONDS)
+            continue
         try:
             due = [key for key in await _due(runtime, interval) if not_before.get(key, now()) <= now()]
             again = now() + timedelta(seconds=interval)
@@ -123,7 +128,7 @@ async def keep_synced(runtime: Runtime) -> None:
             await asyncio.gather(*(sync(target_id) for target_id in due))
         except SQLAlchemyError:
             logger.exception("the targets due for a sync could not be read")
-        # Jitter, so that several processes do not ask the same platform at the same moment for ever.
+        # Jitter, so that several servers do not ask the same platform at the same moment for ever.
         await asyncio.sleep(interval / _PASSES_PER_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311
 
 

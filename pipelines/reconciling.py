@@ -16,11 +16,15 @@ from db.tables import Execution
 _HAND_OVER_SECONDS = 5.0
 
 
-async def settled_executions(database: Database, started: datetime) -> Sequence[str]:
-    """The active executions, but for those accepted just now (after `started`), which are on their way."""
-    settled = max(started, now() - timedelta(seconds=_HAND_OVER_SECONDS))
+def settled_before(started: datetime) -> datetime:
+    """Those accepted before are no longer on their way to the engine of this process, which has `started` then."""
+    return max(started, now() - timedelta(seconds=_HAND_OVER_SECONDS))
+
+
+async def settled_executions(database: Database, before: datetime) -> Sequence[str]:
+    """The active executions that were accepted before that moment."""
     query = sa.select(col(Execution.id)).where(
-        col(Execution.status).in_(ACTIVE_EXECUTIONS), col(Execution.created_at) < settled
+        col(Execution.status).in_(ACTIVE_EXECUTIONS), col(Execution.created_at) < before
     )
     async with database.read() as connection:
         return (await connection.scalars(query)).all()

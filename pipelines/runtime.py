@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from db.database import Database
 from pipelines.bell import Bell
+from pipelines.fencing import Alone, Fence
 from pipelines.sharing import Shared
 from providers.registry import Registry
 
@@ -20,6 +21,7 @@ class Rules:
     rollback_max_age_days: float = 30
     instance_sync_seconds: float = 600
     allow_scripts: bool = False
+    lease_seconds: float = 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Runtime:
     rules: Rules
     enqueue: Callable[[str], Awaitable[None]]
     bell: Bell = field(default_factory=Bell)
+    fence: Fence = field(default_factory=Alone)
     shared: Shared = field(default_factory=Shared)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     complaint: Callable[[], str | None] = lambda: None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.columns import new_id
@@ -61,20 +62,30 @@ async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refus
         },
     )
     try:
+        return await _run(runtime, request, keyed)
+    except IntegrityError:
+        # Another server took the target or the key at the same moment: the checks see that now.
+        return await _run(runtime, request, keyed)
+
+
+async def _run(runtime: Runtime, request: RunRequest, keyed: Keyed) -> Started | Refused:
+    try:
         async with runtime.database.write() as session:
             before = await answered(session, keyed)
             if before is not None:
                 return before
-            execution_id = await _accept(session, request)
+            execution_id = await _accept(session, request, runtime.fence.executor_id)
             await remember(session, keyed, execution_id)
     except _Refusal as refusal:
-        return refusal.refused
+        # Refused for what another server accepted with the same key while this one checked, perhaps.
+        async with runtime.database.write() as session:
+            return await answered(session, keyed) or refusal.refused
     await runtime.enqueue(execution_id)
     runtime.bell.ring(execution_id)
     return Started(execution_id)
 
 
-async def _accept(session: AsyncSession, request: RunRequest) -> str:
+async def _accept(session: AsyncSession, request: RunRequest, executor_id: str | None) -> str:
     pipeline = await pipeline_by_identifier(session, request.pipeline_identifier)
     if pipeline is None:
         message = f'There is no pipeline "{request.pipeline_identifier}".'
@@ -94,6 +105,7 @@ async def _accept(session: AsyncSession, request: RunRequest) -> str:
     for busy in await busy_targets(session, targets):
         raise _Refusal(Refused("TARGET_BUSY", busy.message, ("pipelineIdentifier",)))
     execution = _execution(pipeline, request, placed, words, execution_id, sequence, document.timeout)
+    execution.executor_id = executor_id
     await accept(session, Accepted(execution, tuple(placed), frozenset(targets)))
     return execution_id
 

@@ -42,11 +42,15 @@ async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStart
     """Check, lock, freeze the plan and hand it to the engine; or say why not, and nothing has happened."""
     try:
         refused = _refused_overrides(request) or await _repeated(runtime, request)
-        return refused or await _roll_back(runtime, request)
+        answer = refused or await _roll_back(runtime, request)
     except ScopeNotFound as error:
         return RollbackRefused("NOT_FOUND", str(error), path=("target",))
     except IntegrityError:
-        return await _lost_race(runtime, request)
+        answer = await _lost_race(runtime, request)
+    if isinstance(answer, RollbackStarted):
+        return answer
+    # Another server may have accepted the same key while this one checked.
+    return await _repeated(runtime, request) or answer
 
 
 async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
@@ -65,14 +69,16 @@ async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStar
         eligibility = verdict(runtime, facts, platforms)
         if not eligibility.allows:
             return _ineligible(eligibility)
-        execution_id = await _accept(session, facts, request)
+        execution_id = await _accept(session, facts, request, runtime.fence.executor_id)
     await runtime.enqueue(execution_id)
     runtime.bell.ring(execution_id)
     runtime.bell.ring(facts.mark.execution_id)
     return RollbackStarted(execution_id, eligibility)
 
 
-async def _accept(session: AsyncSession, facts: DeploymentFacts, request: RollbackRequest) -> str:
+async def _accept(
+    session: AsyncSession, facts: DeploymentFacts, request: RollbackRequest, executor_id: str | None
+) -> str:
     execution_id = new_id()
     sequence = await next_sequence(session, facts.pipeline_id)
     pairs = executable_plan(facts)
@@ -92,6 +98,7 @@ async def _accept(session: AsyncSession, facts: DeploymentFacts, request: Rollba
         },
         original_execution_id=facts.mark.execution_id,
         attempt=await _attempt(session, facts),
+        executor_id=executor_id,
     )
     placed = tuple(_placed(stage, planned) for stage, planned in pairs)
     targets = frozenset(planned.target_id for _, planned in pairs if planned.target_id)

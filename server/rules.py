@@ -16,6 +16,7 @@ def rules_of(settings: Settings) -> Rules:
         rollback_max_age_days=settings.rollback_max_age_days,
         instance_sync_seconds=settings.instance_sync_seconds,
         allow_scripts=settings.allow_scripts,
+        lease_seconds=settings.lease_seconds,
     )
 
 

@@ -110,6 +110,13 @@ class Settings(LoadSettings):
         description="How long requests under way may then take before they are cut; five seconds later the"
         " process ends, whatever it is doing",
     )
+    lease_seconds: float = Field(
+        default=20,
+        ge=1,
+        le=600,
+        description="Of several servers on one PostgreSQL: how long one may show no sign of life before the others"
+        " carry on what it was doing",
+    )
     audit_key_file: Path | None = Field(
         default=None,
         description="The key that seals the audit log, made at first need; unset: `audit.key` in the data"

@@ -11,6 +11,7 @@ from db.tables.configuration import (
     Service,
 )
 from db.tables.execution import Event, Execution, ExecutionTarget, IdempotencyKey, Stage, Step
+from db.tables.executor import Executor
 from db.tables.instance import Instance, Target
 from db.tables.security import AuditEntry, Grant, MachineToken
 
@@ -23,6 +24,7 @@ __all__ = [
     "Event",
     "Execution",
     "ExecutionTarget",
+    "Executor",
     "Grant",
     "IdempotencyKey",
     "Infrastructure",

@@ -29,6 +29,7 @@ class Execution(SQLModel, table=True):
 
     `yaml` is frozen; `plan` is the frozen plan the runner consumes; `recorded` holds what its expressions
     resolve to. `last_sequence` counts its events. `attempt` counts the rollbacks of one original execution.
+    `executor_id` is the process that carries it, of those that share a PostgreSQL database, or carried it last.
     """
 
     __table_args__ = (
@@ -60,6 +61,7 @@ class Execution(SQLModel, table=True):
     abort_requested: bool = False
     abort_reason: str | None = None
     last_sequence: int = 0
+    executor_id: str | None = None
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -55,12 +55,13 @@ class _Attempt:
 
     async def report(self, progress: Progress) -> None:
         async with self.work.runtime.database.write() as session:
+            await self.work.runtime.fence.hold(session, self.work.execution_id)
             new = await journal.progressed(session, self.work.execution_id, self.stage.id, self.step.id, progress)
         if new:
             self.work.runtime.bell.ring(self.work.execution_id)
 
     async def before_effect(self) -> None:
-        """One process owns every execution of an embedded database; there is nobody to fence against."""
+        await self.work.runtime.fence.check(self.work.execution_id)
 
 
 async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: datetime) -> StepOutcome:
@@ -108,6 +109,7 @@ async def _act(attempt: _Attempt, revealed: set[str]) -> StepOutcome:
         timeout=attempt.seconds_left,
         report=attempt.report,
     )
+    await attempt.before_effect()
     result = await generic.run(generic.spec_model.model_validate(attempt.step.spec), context)
     return StepOutcome(outputs=result.outputs)
 

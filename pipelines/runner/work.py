@@ -40,7 +40,7 @@ class Work:
 
     @classmethod
     async def load(cls, runtime: Runtime, execution_id: str) -> Work:
-        checkpoints = await Checkpoints.open(runtime.database, execution_id)
+        checkpoints = await Checkpoints.open(runtime.database, execution_id, runtime.fence)
         async with runtime.database.read() as connection:
             row = (
                 await connection.execute(

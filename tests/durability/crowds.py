@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import httpx2
@@ -25,17 +26,22 @@ mutation ($input: RunPipelineInput!) {
 """
 
 
-def all_at_once(url: str, query: str, inputs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The payload of the mutation for each input, all sent at the same moment; every answer must be a 200."""
-    return asyncio.run(_all_at_once(url, query, inputs))
+def all_at_once(url: str, query: str, inputs: Sequence[dict[str, Any]], *more: str) -> list[dict[str, Any]]:
+    """The payload of the mutation for each input, all sent at the same moment; every answer must be a 200.
+
+    Where there are `more` urls they are sent to all of them in turn.
+    """
+    return asyncio.run(_all_at_once((url, *more), query, inputs))
 
 
-async def _all_at_once(url: str, query: str, inputs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+async def _all_at_once(
+    urls: tuple[str, ...], query: str, inputs: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     ready = asyncio.Barrier(len(inputs))
     limits = httpx2.Limits(max_connections=len(inputs), max_keepalive_connections=len(inputs))
     async with httpx2.AsyncClient(timeout=60, limits=limits) as client:
 
-        async def one(given: dict[str, Any]) -> dict[str, Any]:
+        async def one(url: str, given: dict[str, Any]) -> dict[str, Any]:
             await ready.wait()
             response = await client.post(url, json={"query": query, "variables": {"input": given}})
             assert response.status_code == 200, response.text
@@ -44,7 +50,7 @@ async def _all_at_once(url: str, query: str, inputs: Sequence[dict[str, Any]]) -
             payload: dict[str, Any] = next(iter(answer["data"].values()))
             return payload
 
-        return await asyncio.gather(*(one(given) for given in inputs))
+        return await asyncio.gather(*(one(url, given) for url, given in zip(cycle(urls), inputs, strict=False)))
 
 
 def executions(payloads: Sequence[dict[str, Any]]) -> list[str]:

@@ -17,7 +17,9 @@ from tests.support.unship import Unship, serving
 def unship(world: TrappedWorld, postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Unship]:
     directory = tmp_path_factory.mktemp("postgres")
     write_connectors([world], directory)
-    with serving(directory, connectors=str(directory / "connectors.yaml"), database_url=postgres_url) as running:
+    with serving(
+        directory, connectors=str(directory / "connectors.yaml"), database_url=postgres_url, lease_seconds="1"
+    ) as running:
         yield running
 
 

@@ -255,6 +255,30 @@ def test_everything_is_kept_synced_whatever_fails(
     assert any("could not be synced" in record.getMessage() for record in caplog.records)
 
 
+def test_only_the_process_that_leads_syncs(platform: KubernetesPlatform, database_url: str) -> None:
+    async def scenario() -> None:
+        async with open_runtime(database_url, connectors=platform.connectors) as runtime:
+            await deploy(runtime, platform, "v1")
+            seeded = await seed(runtime, resolved=resolved(platform))
+            requests = len(platform.world.requests)
+            seen: list[int] = []
+
+            def leads() -> bool:
+                """Not when it is asked first."""
+                seen.append(len(platform.world.requests))
+                return len(seen) > 1
+
+            async def synced() -> bool:
+                return len(await keys(runtime, seeded)) == 3
+
+            keeping = asyncio.create_task(keep_synced(runtime, leads))
+            await eventually(synced)
+            keeping.cancel()
+            assert seen[:2] == [requests, requests]
+
+    asyncio.run(scenario())
+
+
 async def _all_unknown(runtime: Runtime, seeded: Seed) -> bool:
     rows = await stored(runtime, seeded.target.id)
     return {row.health for row in rows.values()} == {InstanceHealth.UNKNOWN}
