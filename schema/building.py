@@ -3,7 +3,7 @@
 from functools import cache
 
 import strawberry
-from graphql import GraphQLError
+from graphql import ASTValidationRule, GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import AddValidationRules, MaxTokensLimiter, ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
@@ -36,8 +36,11 @@ class _Schema(strawberry.Schema):
 
 
 @cache
-def build() -> strawberry.Schema:
-    """The schema of this process."""
+def build(*, introspection: bool = True) -> strawberry.Schema:
+    """The schema of this process. Without `introspection` no answer tells of fields that were not asked for."""
+    rules: list[type[ASTValidationRule]] = [ShapeLimits]
+    if not introspection:
+        rules.append(NoSchemaIntrospectionCustomRule)
     return _Schema(
         query=Query,
         mutation=Mutation,
@@ -51,11 +54,11 @@ def build() -> strawberry.Schema:
         ],
         extensions=[
             lambda: MaxTokensLimiter(max_token_count=MOST_TOKENS),
-            lambda: AddValidationRules([ShapeLimits]),
+            lambda: AddValidationRules(rules),
             lambda: ParserCache(maxsize=_CACHED_DOCUMENTS),
             lambda: ValidationCache(maxsize=_CACHED_DOCUMENTS),
         ],
-        config=StrawberryConfig(),
+        config=StrawberryConfig(disable_field_suggestions=not introspection),
         execution_context_class=Executor,
     )
 

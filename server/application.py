@@ -17,14 +17,14 @@ from resolvers.auditing import Auditor
 from schema.building import build
 from schema.context import Origin, RequestContext
 from server.audit_key import sealing_key
-from server.callers import Caller, TokenDoor
+from server.callers import Caller, TokenDoor, Verifier
 from server.explorer import explorer_page
 from server.graphql_service import GraphQLService
 from server.health import health_routes
 from server.routes import graphql_routes
 from server.rules import rules_of
 from server.running import Running
-from server.settings import Settings
+from server.settings import AuthMode, Settings
 
 
 def application(settings: Settings, connectors: Connectors) -> Starlette:
@@ -47,18 +47,32 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
         return RequestContext(running.started, caller.subject, origin, running.auditor)
 
-    service = GraphQLService(build(), new_context)
-    door = TokenDoor(lambda: running.started.database)
+    service = GraphQLService(build(introspection=settings.open_schema), new_context)
+    door = TokenDoor(
+        lambda: running.started.database, required=settings.authenticates, verifier=_verifier(settings)
+    )
+    explorer = explorer_page() if settings.open_schema else None
     app = Starlette(
         routes=[
             Route("/", RedirectResponse("/graphql")),
             *health_routes(running),
-            *graphql_routes(service, door, settings, running.draining, explorer_page()),
+            *graphql_routes(service, door, settings, running.draining, explorer),
         ],
         lifespan=lifespan,
     )
     app.state.running = running
     return app
+
+
+def _verifier(settings: Settings) -> Verifier | None:
+    if settings.auth is not AuthMode.OIDC:
+        return None
+    # Who has no issuer needs none of what it takes to ask one.
+    from server.jwks import Jwks, fetch_over_http  # noqa: PLC0415
+    from server.oidc import Issuer, JwtVerifier  # noqa: PLC0415
+
+    issuer = Issuer(settings.oidc_issuer, settings.oidc_audience, settings.oidc_roles_claim)
+    return JwtVerifier(issuer, Jwks(settings.oidc_jwks_url, fetch_over_http))
 
 
 @asynccontextmanager

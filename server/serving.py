@@ -9,6 +9,7 @@ import asyncio
 import gc
 import signal
 import socket
+import ssl
 from types import FrameType
 
 import uvicorn
@@ -29,7 +30,7 @@ def serve(settings: Settings) -> int:
 
 def _serve_on(listener: socket.socket, settings: Settings) -> int:
     app = create_app(settings)
-    server = Server(config(app, settings.shutdown_seconds), app.state.running.draining)
+    server = Server(_with_tls(config(app, settings.shutdown_seconds), settings), app.state.running.draining)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         server.should_exit = True
@@ -50,7 +51,8 @@ async def _run(app: Starlette, server: Server, listener: socket.socket) -> int:
         gc.freeze()
         if not server.should_exit:
             host, port = listener.getsockname()[:2]
-            server.announcement = f"Unship is ready: http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
+            scheme, name = "https" if server.config.is_ssl else "http", f"[{host}]" if ":" in host else host
+            server.announcement = f"Unship is ready: {scheme}://{name}:{port}/graphql"
             await server.serve([listener])
     return 0
 
@@ -87,6 +89,22 @@ def config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
         log_level="warning",
         timeout_graceful_shutdown=shutdown_seconds,
     )
+
+
+def _with_tls(serving: uvicorn.Config, settings: Settings) -> uvicorn.Config:
+    """The same with the certificate of the settings, if they name one."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None or key is None:
+        return serving
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"UNSHIP_TLS_CERTIFICATE, UNSHIP_TLS_KEY: they cannot be used: {error}; both must be PEM, the key"
+            " that of the certificate and without a passphrase"
+        ) from error
+    serving.ssl_certfile, serving.ssl_keyfile = str(certificate), str(key)
+    return serving
 
 
 class Server(uvicorn.Server):

@@ -1,0 +1,78 @@
+"""One caller with his credentials on every transport of a real server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+JSON, SSE, SOCKET = "application/json", "text/event-stream", "websocket"
+TRANSPORTS = (JSON, SSE, SOCKET)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`status` is that of HTTP, or the code with which the socket was closed; 200 for one that was answered."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def data(self) -> Any:
+        assert "errors" not in self.body, self.body
+        return self.body["data"]
+
+    @property
+    def codes(self) -> list[str]:
+        return [error["extensions"]["code"] for error in self.body.get("errors", [])]
+
+
+@dataclass(frozen=True)
+class Client:
+    """Calls the server at `url` with a token, or without."""
+
+    url: str
+    client: httpx2.Client
+    token: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+
+    def ask(self, query: str, transport: str = JSON, **variables: Any) -> Answer:
+        """The first answer to an operation."""
+        if transport == SOCKET:
+            return self._over_socket({"query": query, "variables": variables})
+        body = {"query": query, "variables": variables}
+        answer = self.client.post(self.url, json=body, headers=self.headers | {"accept": transport})
+        if transport == SSE and answer.headers["content-type"].startswith(SSE):
+            lines = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
+            return Answer(answer.status_code, json.loads(lines[0]))
+        return Answer(answer.status_code, answer.json())
+
+    def _over_socket(self, request: dict[str, Any]) -> Answer:
+        with self.socket() as connection:
+            try:
+                connection.recv(5)
+                connection.send(json.dumps({"id": "a", "type": "subscribe", "payload": request}))
+                payload: Any = json.loads(connection.recv(30))["payload"]
+            except ConnectionClosed as closed:
+                return Answer(closed.rcvd.code if closed.rcvd else 0, {})
+        return Answer(200, {"errors": payload} if isinstance(payload, list) else payload)
+
+    @contextmanager
+    def socket(self) -> Generator[ClientConnection]:
+        """A connection that has sent its connection_init."""
+        with connect(
+            self.url.replace("http", "ws", 1), subprotocols=[Subprotocol("graphql-transport-ws")]
+        ) as connection:
+            payload = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+            connection.send(json.dumps({"type": "connection_init", "payload": payload}))
+            yield connection
