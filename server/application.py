@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
+from db.security.access import Standing
 from db.security.audit import AuditLog
 from pipelines.runtime import Runtime
 from providers.connectors import Connectors
@@ -45,7 +46,9 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
 
     def new_context(caller: Caller) -> RequestContext:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
-        return RequestContext(running.started, caller.subject, origin, running.auditor)
+        return RequestContext(
+            running.started, caller.standing or Standing(caller.subject), origin, running.auditor
+        )
 
     service = GraphQLService(build(introspection=settings.open_schema), new_context)
     door = TokenDoor(

@@ -11,4 +11,5 @@ def rules_of(settings: Settings) -> Rules:
         rollback_max_age_days=settings.rollback_max_age_days,
         instance_sync_seconds=settings.instance_sync_seconds,
         allow_scripts=settings.allow_scripts,
+        authorize=settings.authenticates,
     )

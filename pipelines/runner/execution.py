@@ -16,12 +16,14 @@ from pipelines.runner.results import End, Result, worst
 from pipelines.runner.stage import StageRunner
 from pipelines.runner.work import Work
 from pipelines.runtime import Runtime
+from pipelines.withdrawing import stop_if_forbidden
 
 logger = logging.getLogger(__name__)
 
 
 async def run_execution(runtime: Runtime, execution_id: str) -> None:
     """Run an execution from where its records end; the same for deployments and rollbacks."""
+    await outlast(lambda _again: stop_if_forbidden(runtime, execution_id))
     await ExecutionRunner(await outlast(lambda _again: Work.load(runtime, execution_id))).run()
 
 

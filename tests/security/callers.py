@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import httpx2
@@ -61,11 +62,20 @@ class Client:
         with self.socket() as connection:
             try:
                 connection.recv(5)
-                connection.send(json.dumps({"id": "a", "type": "subscribe", "payload": request}))
-                payload: Any = json.loads(connection.recv(30))["payload"]
+                return _asked_over(connection, "a", request)
             except ConnectionClosed as closed:
                 return Answer(closed.rcvd.code if closed.rcvd else 0, {})
-        return Answer(200, {"errors": payload} if isinstance(payload, list) else payload)
+
+    @contextmanager
+    def line(self, transport: str) -> Generator[Callable[[str], Answer]]:
+        """Asks one query after the other, over one connection."""
+        if transport != SOCKET:
+            yield lambda query: self.ask(query, transport)
+            return
+        numbers = count()
+        with self.socket() as connection:
+            connection.recv(5)
+            yield lambda query: _asked_over(connection, str(next(numbers)), {"query": query})
 
     @contextmanager
     def socket(self) -> Generator[ClientConnection]:
@@ -76,3 +86,12 @@ class Client:
             payload = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
             connection.send(json.dumps({"type": "connection_init", "payload": payload}))
             yield connection
+
+
+def _asked_over(connection: ClientConnection, identifier: str, request: dict[str, Any]) -> Answer:
+    """The first answer to an operation, which may still go on."""
+    connection.send(json.dumps({"id": identifier, "type": "subscribe", "payload": request}))
+    while (message := json.loads(connection.recv(30)))["id"] != identifier:
+        pass
+    payload: Any = message["payload"]
+    return Answer(200, {"errors": payload} if isinstance(payload, list) else payload)
