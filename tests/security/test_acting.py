@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,13 @@ def test_only_an_admin_configures(premises: Premises, caller: str, transport: st
     assert code == ("EMPTY" if caller == "admin" else "PERMISSION_DENIED")
 
 
+def test_no_admin_turns_production_into_something_else(premises: Premises) -> None:
+    for kind, code in (("PreProduction", "PERMISSION_DENIED"), ("Production", None)):
+        text = f"environment: {{identifier: {ZETA}, name: Zeta, type: {kind}}}"
+        attempt = Attempt("applyConfiguration", "ApplyConfigurationInput", {"yaml": text}, code)
+        assert attempted(premises, "admin", attempt, JSON)[0] == code
+
+
 def test_what_is_foreign_is_refused_in_the_words_for_what_is_not_there(premises: Premises) -> None:
     nowhere = str(global_id("Execution", "0" * 32))
     for attempt in attempts(premises, ZETA):
@@ -201,19 +209,35 @@ def test_a_grant_that_ends_ends_at_once(premises: Premises) -> None:
     assert seen() == []
 
 
-def test_a_stream_ends_with_the_grant_that_opened_it(premises: Premises) -> None:
-    """The execution waits for us; what it does after the grant has ended is not told."""
+def test_an_open_stream_tells_nothing_after_its_grant_has_ended(premises: Premises) -> None:
     premises.tokens["guest3"] = premises.operator.token("guest3", "none")
     identifier = premises.grant("guest3", "viewer", "mine")
-    execution = premises.run("helper", "own", variables={"tag": "stable-alpine"}).data["runPipeline"]
-    follow = "subscription ($id: ID!) { executionProgress(executionId: $id) { hasMorePastEvents } }"
-    body = {"query": follow, "variables": {"id": execution["execution"]["id"]}}
-    assert premises.finish(execution["execution"]["id"]) == "SUCCEEDED"
-    premises.operator.done("grant", "revoke", identifier)
-    headers = premises.of("guest3").headers | {"accept": "text/event-stream"}
-    told = premises.unship.client.post(premises.unship.url, json=body, headers=headers).text
-    assert "NOT_FOUND" in told
-    assert "hasMorePastEvents" not in told
+    query = "subscription { executionsChanged { id status } }"
+    with premises.of("guest3").socket() as connection:
+        connection.recv(5)
+        connection.send(json.dumps({"id": "a", "type": "subscribe", "payload": {"query": query}}))
+
+        def told_of(execution: str) -> set[str]:
+            """The ids of all that is told until this one has succeeded."""
+            told: set[str] = set()
+            while True:
+                shown = json.loads(connection.recv(30))["payload"]["data"]["executionsChanged"]
+                told.add(shown["id"])
+                if (shown["id"], shown["status"]) == (execution, "SUCCEEDED"):
+                    return told
+
+        # Messages of one connection are read in order, but the subscription begins beside them.
+        connection.send(json.dumps({"id": "b", "type": "subscribe", "payload": {"query": "{ __typename }"}}))
+        assert json.loads(connection.recv(5))["id"] == "b"
+        assert json.loads(connection.recv(5))["type"] == "complete"
+        first = premises.deploy("helper", "own", "stable-alpine")
+        assert first in told_of(first)
+        premises.operator.done("grant", "revoke", identifier)
+        hidden = premises.deploy("helper", "own", "stable-slim")
+        foreign = premises.deploy("all", "zeta-only", "stable-slim")
+        premises.grant("guest3", "viewer", "mine")
+        third = premises.deploy("helper", "own", "stable-alpine")
+        assert told_of(third).isdisjoint({hidden, foreign})
 
 
 def test_what_waited_is_asked_about_again_when_it_begins(premises: Premises, connectors: Path) -> None:
