@@ -54,7 +54,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     door = TokenDoor(
         lambda: running.started.database, required=settings.authenticates, verifier=_verifier(settings)
     )
-    explorer = explorer_page() if settings.open_schema else None
+    explorer = None if settings.authenticates else explorer_page()
     app = Starlette(
         routes=[
             Route("/", RedirectResponse("/graphql")),

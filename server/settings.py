@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     )
     introspection: bool = Field(
         default=False,
-        description="Whether the schema can be asked for, and the explorer page is there, with authentication too;"
-        " with `UNSHIP_AUTH=none` they always are",
+        description="Whether the schema can be asked for with authentication too; with `UNSHIP_AUTH=none` it can,"
+        " and the explorer page is there",
     )
     behind_proxy: bool = Field(
         default=False,

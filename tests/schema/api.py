@@ -43,9 +43,7 @@ class Api:
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Answer:
         """The answer, errors included."""
         self.statements.clear()
-        result = await build().execute(
-            query, dict(variables or {}), RequestContext(self.runtime, unrestricted("tester"))
-        )
+        result = await build().execute(query, dict(variables or {}), RequestContext(self.runtime, self.by))
         return Answer(result.data, [dict(error.formatted) for error in result.errors or []])
 
     async def data(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
@@ -56,9 +54,7 @@ class Api:
 
     async def watch(self, query: str, variables: Mapping[str, Any] | None = None) -> AsyncGenerator[Answer]:
         """The answers of a subscription as they come."""
-        results = await build().subscribe(
-            query, dict(variables or {}), RequestContext(self.runtime, unrestricted("tester"))
-        )
+        results = await build().subscribe(query, dict(variables or {}), RequestContext(self.runtime, self.by))
         async for result in results:
             yield Answer(result.data, [dict(error.formatted) for error in result.errors or []])
 
