@@ -144,8 +144,9 @@ def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
 
 
 class Role(StrEnum):
-    """What a machine token or a grant is for."""
+    """What a machine token or a grant is for. NONE is a token's alone: nothing but what its grants give."""
 
+    NONE = "none"
     VIEWER = "viewer"
     DEPLOYER = "deployer"
     ADMIN = "admin"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
-from pipelines.configuration_checks import connector_problems, known_references, type_problems
+from pipelines.configuration_checks import connector_problems, known_references, production_problems, type_problems
 from pipelines.configuration_writes import Written, write_configuration, write_packages
 from pipelines.documents import KnownReferences, advice_on, load_configuration
 from pipelines.local_files import LocalFiles, with_local_files
@@ -39,18 +39,19 @@ class _Outdated(Exception):
 
 
 async def apply_configuration(
-    runtime: Runtime, text: str, directory: Path | None
+    runtime: Runtime, text: str, directory: Path | None, *, production_stays: bool = False
 ) -> Applied | tuple[Problem, ...]:
     """Create or update everything that `text` declares, in one transaction; nothing is ever removed.
 
-    `directory` is what `store: {type: Local}` is relative to; None where there is no file. Returns the problems,
-    in order of position, where there are any; then nothing was changed.
+    `directory` is what `store: {type: Local}` is relative to; None where there is no file. `production_stays`
+    keeps production environments what they are. Returns the problems, in order of position, where there are any;
+    then nothing was changed.
     """
     tries = 0
     while True:
         tries += 1
         try:
-            return await _apply(runtime, text, directory)
+            return await _apply(runtime, text, directory, production_stays=production_stays)
         except ConfigurationProblems as problems:
             return problems.problems
         except (_Outdated, IntegrityError):
@@ -58,7 +59,7 @@ async def apply_configuration(
                 raise
 
 
-async def _apply(runtime: Runtime, text: str, directory: Path | None) -> Applied:
+async def _apply(runtime: Runtime, text: str, directory: Path | None, *, production_stays: bool) -> Applied:
     async with runtime.database.read() as connection:
         known = await known_references(connection, runtime.registry)
     # Reading a megabyte of YAML takes a second, which no other request should wait for.
@@ -68,6 +69,8 @@ async def _apply(runtime: Runtime, text: str, directory: Path | None) -> Applied
         if await known_references(session, runtime.registry) != known:
             raise _Outdated
         _refuse(await type_problems(session, runtime.registry, configuration, documents))
+        if production_stays:
+            _refuse(await production_problems(session, configuration, documents))
         await write_packages(session, local.packages)
         written = await write_configuration(session, runtime.registry, configuration)
     return _applied(written, advice_on(configuration, documents))

@@ -6,8 +6,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
+from db.statuses import EnvironmentType
 from db.tables import Environment, Infrastructure, Service, Stage
 from pipelines.documents import Configuration, KnownReferences
+from pipelines.documents.environment import EnvironmentKind
 from pipelines.documents.reading import ProblemSink
 from pipelines.problems import Path, Problem, ProblemCode, shown
 from pipelines.vocabulary import deployment_type_of, word_of
@@ -77,6 +79,26 @@ async def type_problems(
     return problems
 
 
+async def production_problems(
+    session: AsyncSession, configuration: Configuration, documents: Documents
+) -> list[Problem]:
+    """Production environments that would become others: then no grant would be needed there any more."""
+    rows = await session.execute(
+        sa.select(col(Environment.identifier)).where(col(Environment.type) == EnvironmentType.PRODUCTION)
+    )
+    production = {row[0] for row in rows}
+    problems: list[Problem] = []
+    for loaded in configuration.environments:
+        model = loaded.model
+        if model.identifier in production and model.type is not EnvironmentKind.PRODUCTION:
+            message = (
+                f'"{model.identifier}" is a production environment; only `apply` on the server can change that'
+            )
+            path: Path = ("environment", "type")
+            problems += _problem(documents[loaded.document], message, path, ProblemCode.PERMISSION_DENIED)
+    return problems
+
+
 async def _used_services(session: AsyncSession, identifiers: list[str]) -> dict[str, DeploymentType]:
     used = sa.exists().where(col(Stage.service_id) == col(Service.id))
     rows = await session.execute(
@@ -108,7 +130,9 @@ def _fixed(kind: str, identifier: str, before: DeploymentType | None, wanted: st
     )
 
 
-def _problem(document: Document, message: str, path: Path) -> list[Problem]:
+def _problem(
+    document: Document, message: str, path: Path, code: ProblemCode = ProblemCode.MISMATCHED_REFERENCE
+) -> list[Problem]:
     sink = ProblemSink(document)
-    sink.add(ProblemCode.MISMATCHED_REFERENCE, message, path)
+    sink.add(code, message, path)
     return sink.problems

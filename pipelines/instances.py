@@ -90,9 +90,9 @@ async def sync_instances(
             await connection.scalars(sa.select(col(Target.id)).where(*place).order_by(col(Target.id)))
         ).all()
     if service_id is None:
-        return _not_found("service", service_identifier)
+        return not_found("service", service_identifier)
     if environment_id is None:
-        return _not_found("environment", environment_identifier)
+        return not_found("environment", environment_identifier)
     for target_id in targets:
         try:
             await sync_target(runtime, target_id)
@@ -201,5 +201,5 @@ async def _doubt(runtime: Runtime, target_id: str) -> None:
         )
 
 
-def _not_found(kind: str, identifier: str) -> Refused:
+def not_found(kind: str, identifier: str) -> Refused:
     return Refused("NOT_FOUND", f'There is no {kind} "{identifier}".', (f"{kind}Identifier",))

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from db.security.access import Standing
 from db.statuses import ExecutionKind, StepPhase
 from pipelines.documents.failure import ActionType, FailureKind, RunsAfter
 from providers.values import DeploymentType, Value
@@ -89,11 +90,12 @@ class PlannedStage(Value):
 
 
 class Plan(Value):
-    """What one execution will do, in order. `timeout` in seconds, for the whole."""
+    """What one execution will do, in order. `timeout` in seconds, for the whole; `by` is who asked for it."""
 
     kind: ExecutionKind
     stages: tuple[PlannedStage, ...]
     timeout: float | None = None
+    by: Standing | None = None
 
     def blocks(self) -> Iterator[tuple[PlannedStage, ...]]:
         """The stages in order, those that run at the same time together."""

@@ -15,13 +15,17 @@ from providers.registry import Registry
 
 @dataclass(frozen=True)
 class Rules:
-    """The operator's decisions. Ages in days, intervals in seconds."""
+    """The operator's decisions. Ages in days, intervals in seconds.
+
+    `authorize`: who asks has the rights that he was given, and no more.
+    """
 
     post_prod_rollback: bool = False
     rollback_max_age_days: float = 30
     instance_sync_seconds: float = 600
     allow_scripts: bool = False
     lease_seconds: float = 20
+    authorize: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.columns import new_id
+from db.security.access import Standing
+from db.security.grants import access_of
 from db.statuses import ExecutionKind
 from db.tables import Execution, Pipeline
 from pipelines.accepting import Accepted, accept, busy_targets, next_sequence, pipeline_by_identifier
@@ -20,6 +22,7 @@ from pipelines.documents.variables import Variable, VariableType
 from pipelines.expressions import ExpressionError, parse
 from pipelines.idempotency import Keyed, answered, remember
 from pipelines.layout import LaidOut, lay_out
+from pipelines.permission import PERMISSION_DENIED, denial
 from pipelines.placing import Placed, UnknownReference, place
 from pipelines.plan import Plan
 from pipelines.resolving import recording_scope
@@ -39,9 +42,13 @@ class RunRequest:
 
     pipeline_identifier: str
     variables: Mapping[str, Given]
-    subject: str
+    by: Standing
     reason: str | None = None
     idempotency_key: str | None = None
+
+    @property
+    def subject(self) -> str:
+        return self.by.subject
 
 
 class _Refusal(Exception):
@@ -85,11 +92,15 @@ async def _run(runtime: Runtime, request: RunRequest, keyed: Keyed) -> Started |
     return Started(execution_id)
 
 
+def unknown_pipeline(identifier: str) -> Refused:
+    """The answer for a pipeline that is not there, and for one that who asks may know nothing of."""
+    return Refused("PIPELINE_NOT_FOUND", f'There is no pipeline "{identifier}".', ("pipelineIdentifier",))
+
+
 async def _accept(session: AsyncSession, request: RunRequest, executor_id: str | None) -> str:
     pipeline = await pipeline_by_identifier(session, request.pipeline_identifier)
     if pipeline is None:
-        message = f'There is no pipeline "{request.pipeline_identifier}".'
-        raise _Refusal(Refused("PIPELINE_NOT_FOUND", message, ("pipelineIdentifier",)))
+        raise _Refusal(unknown_pipeline(request.pipeline_identifier))
     document = parse_pipeline(pipeline.yaml)
     execution_id = new_id()
     sequence = await next_sequence(session, pipeline.id)
@@ -100,6 +111,11 @@ async def _accept(session: AsyncSession, request: RunRequest, executor_id: str |
         run_words(ExecutionKind.DEPLOYMENT, execution_id, sequence, request.subject),
     )
     placed = await _place_all(session, lay_out(document), {"pipeline": words})
+    denied = await denial(
+        session, await access_of(session, request.by), [stage.environment_id for stage in placed]
+    )
+    if denied is not None:
+        raise _Refusal(Refused(PERMISSION_DENIED, denied, ("pipelineIdentifier",)))
     _refuse_crowds(placed)
     targets = [stage.stage.target_id for stage in placed if stage.stage.target_id]
     for busy in await busy_targets(session, targets):
@@ -119,7 +135,8 @@ def _execution(
     sequence: int,
     timeout: float | None,
 ) -> Execution:
-    plan = Plan(kind=ExecutionKind.DEPLOYMENT, stages=tuple(stage.stage for stage in placed), timeout=timeout)
+    stages = tuple(stage.stage for stage in placed)
+    plan = Plan(kind=ExecutionKind.DEPLOYMENT, stages=stages, timeout=timeout, by=request.by)
     return Execution(
         id=execution_id,
         kind=ExecutionKind.DEPLOYMENT,

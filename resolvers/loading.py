@@ -12,15 +12,18 @@ from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.security.access import EVERYTHING, Access, Standing
+from db.security.grants import access_of
 from pipelines.runtime import Runtime
 from resolvers.batching import Batches
+from resolvers.visibility import seen_of
 
 RowT = TypeVar("RowT")
 KeyT = TypeVar("KeyT", bound=Hashable)
 ValueT = TypeVar("ValueT")
 ResultT = TypeVar("ResultT")
 Query = Callable[[AsyncConnection, Sequence[KeyT]], Awaitable[Sequence[ValueT]]]
-Call = Callable[[Runtime, str, Sequence[KeyT]], Awaitable[Sequence[ValueT]]]
+Call = Callable[[Runtime, Access, Sequence[KeyT]], Awaitable[Sequence[ValueT]]]
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,20 @@ class Relation(Generic[RowT, KeyT, ValueT]):
 
 
 class Loaders:
-    """The batch functions of one request, each asked once per level; `subject` is who asks."""
+    """The batch functions of one request, each asked once per level; `by` is who asks.
 
-    def __init__(self, runtime: Runtime, subject: str) -> None:
+    What he may not see is as if it were not there.
+    """
+
+    def __init__(self, runtime: Runtime, by: Standing) -> None:
         self.runtime = runtime
-        self.subject = subject
+        self.by = by
         self._batches: dict[Callable[..., Any], Batches[Any, Any]] = {}
+        self._access = Batches(self._accesses)
+
+    async def access(self) -> Access:
+        """What he may do now; looked up once."""
+        return EVERYTHING if self.by.unrestricted else await self._access.value(self.by)
 
     async def load(self, query: Query[KeyT, ValueT], key: KeyT) -> ValueT:
         """The value of one key, read from the database together with all others of this level."""
@@ -47,7 +58,7 @@ class Loaders:
         """The value of one key, asked of the domain together with all others of this level."""
 
         async def answer(keys: list[KeyT]) -> Sequence[ValueT]:
-            return await call(self.runtime, self.subject, keys)
+            return await call(self.runtime, await self.access(), keys)
 
         batches: Batches[KeyT, ValueT] = self._batches.setdefault(call, Batches(answer))
         return await batches.value(key)
@@ -90,13 +101,20 @@ class Loaders:
             coming.append(self._of_query(one.query).come(keys))
         await asyncio.gather(*coming)
 
+    async def _accesses(self, standings: list[Standing]) -> list[Access]:
+        async with self.runtime.database.read() as connection:
+            return [await access_of(connection, by) for by in standings]
+
     def _of_query(self, query: Query[KeyT, ValueT]) -> Batches[KeyT, ValueT]:
         batches = self._batches.get(query)
         if batches is None:
 
             async def read(keys: list[KeyT]) -> Sequence[ValueT]:
+                environments = (await self.access()).visible
                 async with self.runtime.database.read() as connection:
-                    return await query(connection, keys)
+                    if environments is None:
+                        return await query(connection, keys)
+                    return await seen_of(connection, query, keys, environments)
 
             batches = self._batches[query] = Batches(read)
         return batches

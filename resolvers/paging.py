@@ -13,6 +13,7 @@ from db.queries.listing import Listing, Slice, Spec, Window, reaches_beyond, sli
 from resolvers.cursors import decode, encode
 from resolvers.errors import InputRefused, RefusalCode
 from resolvers.loading import Loaders
+from resolvers.visibility import narrowed, narrowed_itself
 
 MOST = 100
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
@@ -73,6 +74,7 @@ async def page(
     loaders: Loaders, spec: Spec, asked: Asked, parent: Key = (), default: int | None = None
 ) -> Page[Any]:
     """The asked page; InputRefused where the arguments are wrong. `default` is the size where none is given."""
+    spec = narrowed(spec, (await loaders.access()).visible)
     listing = spec.listing()
     key = PageKey(spec, _window(listing, asked, default), parent)
     found = await loaders.load(slices_of, key)
@@ -101,16 +103,19 @@ def _window(listing: Listing[Any], asked: Asked, default: int | None) -> Window:
     )
 
 
+@narrowed_itself
 async def slices_of(connection: AsyncConnection, keys: Sequence[PageKey]) -> list[Slice[Any]]:
     """The rows of each page: one statement per list and window, whatever the number of parents."""
     return await _by_list(keys, lambda key, parents: slices(connection, key.spec.listing(), parents, key.window))
 
 
+@narrowed_itself
 async def totals_of(connection: AsyncConnection, keys: Sequence[PageKey]) -> list[int]:
     """The total of each list."""
     return await _by_list(keys, lambda key, parents: totals(connection, key.spec.listing(), parents))
 
 
+@narrowed_itself
 async def beyond_of(connection: AsyncConnection, keys: Sequence[PageKey]) -> list[bool]:
     """Whether each list has rows on the far side of where the page begins."""
     return await _by_list(

@@ -7,39 +7,46 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from db.columns import now
+from db.security.access import Access
 from db.statuses import ExecutionKind, ExecutionStatus
 from pipelines.runtime import Runtime
 from pipelines.scope import Reader
 from rollback.asking import platform_reasons
+from rollback.circumstances import Circumstances
 from rollback.facts import DeploymentFacts, StageFacts
 from rollback.gathering import gather
-from rollback.rules import Circumstances, reasons_of, undo_counts, undone_before
+from rollback.permission import forbidden_in, require_seen
+from rollback.rules import reasons_of, undo_counts, undone_before
 from rollback.values import Eligibility, Reason, Scope
 from rollback.wording import with_words
 
 _AT_ONCE = 16
 
 
-async def judge(runtime: Runtime, scopes: Sequence[Scope], subject: str) -> list[Eligibility]:
-    """The verdict for each scope, in order. Raises ScopeNotFound.
-
-    `subject` is who asks; permissions join the rules with authentication.
-    """
-    del subject
+async def judge(runtime: Runtime, scopes: Sequence[Scope], access: Access) -> list[Eligibility]:
+    """The verdict for each scope, in order, for somebody with this access. Raises ScopeNotFound."""
     async with runtime.database.read() as connection:
         found = [await with_words(connection, facts) for facts in await gather(connection, scopes)]
+        for scope, facts in zip(scopes, found, strict=True):
+            await require_seen(connection, access, scope, facts)
+        forbidden = await forbidden_in(connection, access, found)
     limit = asyncio.Semaphore(_AT_ONCE)
 
     async def one(facts: DeploymentFacts) -> Eligibility:
         async with limit:
-            return verdict(runtime, facts, await asked(runtime, facts))
+            return verdict(runtime, facts, await asked(runtime, facts), forbidden)
 
     return list(await asyncio.gather(*(one(facts) for facts in found)))
 
 
-async def recorded(reader: Reader, scope: Scope) -> DeploymentFacts:
-    """The facts of one scope with the words its expressions read. Raises ScopeNotFound."""
-    return await with_words(reader, (await gather(reader, [scope]))[0])
+async def recorded(reader: Reader, scope: Scope, access: Access) -> tuple[DeploymentFacts, frozenset[str]]:
+    """The facts of one scope with the words its expressions read, and where who asks may not roll back.
+
+    Raises ScopeNotFound.
+    """
+    facts = await with_words(reader, (await gather(reader, [scope]))[0])
+    await require_seen(reader, access, scope, facts)
+    return facts, await forbidden_in(reader, access, [facts])
 
 
 async def asked(runtime: Runtime, facts: DeploymentFacts) -> tuple[Reason, ...]:
@@ -49,19 +56,22 @@ async def asked(runtime: Runtime, facts: DeploymentFacts) -> tuple[Reason, ...]:
     return tuple(reason for answer in answers for reason in answer)
 
 
-def verdict(runtime: Runtime, facts: DeploymentFacts, platforms: tuple[Reason, ...]) -> Eligibility:
+def verdict(
+    runtime: Runtime, facts: DeploymentFacts, platforms: tuple[Reason, ...], forbidden: frozenset[str]
+) -> Eligibility:
     """The verdict from the records and what the platforms said. Pure but for the clock."""
     at = now()
-    return Eligibility.of((*reasons_of(facts, circumstances(runtime, at)), *platforms), at)
+    return Eligibility.of((*reasons_of(facts, circumstances(runtime, at, forbidden)), *platforms), at)
 
 
-def circumstances(runtime: Runtime, at: datetime) -> Circumstances:
+def circumstances(runtime: Runtime, at: datetime, forbidden: frozenset[str]) -> Circumstances:
     days = runtime.rules.rollback_max_age_days
     return Circumstances(
         enabled=runtime.rules.post_prod_rollback,
         max_age=timedelta(days=days) if days > 0 else None,
         at=at,
         supported=frozenset(provider.deployment_type for provider in runtime.registry),
+        forbidden=forbidden,
     )
 
 

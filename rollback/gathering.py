@@ -16,7 +16,7 @@ from pipelines.accepting import busy_targets
 from pipelines.plan import Plan
 from pipelines.scope import Reader
 from providers.values import Artifact
-from rollback.errors import ScopeNotFound
+from rollback.errors import not_found
 from rollback.facts import DeploymentFacts, ExecutionMark, StageFacts, Undo
 from rollback.values import Scope
 
@@ -41,7 +41,7 @@ async def gather(reader: Reader, scopes: Sequence[Scope]) -> list[DeploymentFact
     for one in resolved:
         execution = executions.get(one.execution_id)
         if execution is None:
-            raise ScopeNotFound("There is no such execution.")
+            raise not_found(Scope(execution_id=one.execution_id))
         facts.append(_facts(execution, stages[one.execution_id], one.stage_ids))
     return facts
 
@@ -71,12 +71,12 @@ def _resolved(scope: Scope, by_instance: Mapping[str, str], by_stage: Mapping[st
     stage_ids = scope.stage_ids or ()
     if scope.instance_id is not None:
         if scope.instance_id not in by_instance:
-            raise ScopeNotFound("There is no such instance, or no execution of Unship put it there.")
+            raise not_found(scope)
         stage_ids = (by_instance[scope.instance_id],)
     found = [by_stage[stage_id] for stage_id in stage_ids if stage_id in by_stage]
     executions = {execution_id for execution_id, _ in found}
     if len(found) != len(stage_ids) or len(executions) != 1:
-        raise ScopeNotFound("The stages must exist and belong to one execution.")
+        raise not_found(scope)
     return Resolved(executions.pop(), frozenset(stage_id for _, stage_id in found))
 
 

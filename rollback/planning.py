@@ -7,6 +7,7 @@ import hashlib
 import json
 
 from db.columns import new_id
+from db.security.access import Access, Standing
 from db.statuses import ExecutionKind
 from pipelines.plan import Node, Plan, PlannedStage, PlannedStep, steps_in
 from pipelines.runtime import Runtime
@@ -23,13 +24,12 @@ Changes = dict[str, tuple[Change, ...] | None]
 _CONDITION = "Its condition does not hold with the recorded values."
 
 
-async def plan_rollback(runtime: Runtime, scope: Scope, subject: str) -> RollbackPlanView:
-    """The plan for a scope, with its verdict. Raises ScopeNotFound."""
-    del subject
+async def plan_rollback(runtime: Runtime, scope: Scope, access: Access) -> RollbackPlanView:
+    """The plan for a scope, with its verdict for somebody with this access. Raises ScopeNotFound."""
     async with runtime.database.read() as connection:
-        facts = await recorded(connection, scope)
+        facts, forbidden = await recorded(connection, scope, access)
     reasons, changes = await asyncio.gather(asked(runtime, facts), changes_by_stage(runtime, facts))
-    return plan_view(runtime, facts, reasons, changes)
+    return plan_view(runtime, facts, reasons, changes, forbidden)
 
 
 async def changes_by_stage(runtime: Runtime, facts: DeploymentFacts) -> Changes:
@@ -42,11 +42,15 @@ async def changes_by_stage(runtime: Runtime, facts: DeploymentFacts) -> Changes:
 
 
 def plan_view(
-    runtime: Runtime, facts: DeploymentFacts, reasons: tuple[Reason, ...], changes: Changes
+    runtime: Runtime,
+    facts: DeploymentFacts,
+    reasons: tuple[Reason, ...],
+    changes: Changes,
+    forbidden: frozenset[str],
 ) -> RollbackPlanView:
     """The plan for these facts, with what the platforms said: their reasons and what would change."""
     views = stage_views(facts, changes)
-    return RollbackPlanView(plan_hash(facts, views), verdict(runtime, facts, reasons), views)
+    return RollbackPlanView(plan_hash(facts, views), verdict(runtime, facts, reasons, forbidden), views)
 
 
 def stage_views(facts: DeploymentFacts, changes: Changes) -> tuple[PlannedStageView, ...]:
@@ -64,8 +68,8 @@ def executable_plan(facts: DeploymentFacts) -> tuple[tuple[StageFacts, PlannedSt
     )
 
 
-def frozen(stages: tuple[PlannedStage, ...]) -> Plan:
-    return Plan(kind=ExecutionKind.ROLLBACK, stages=stages)
+def frozen(stages: tuple[PlannedStage, ...], by: Standing) -> Plan:
+    return Plan(kind=ExecutionKind.ROLLBACK, stages=stages, by=by)
 
 
 def plan_hash(facts: DeploymentFacts, stages: tuple[PlannedStageView, ...]) -> str:

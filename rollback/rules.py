@@ -6,27 +6,16 @@ The dashboard, the plan and the mutation run these same functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus, RollbackStatus
 from pipelines.plan import steps_in
-from providers.values import DeploymentType
+from rollback.circumstances import Circumstances
 from rollback.expressions import holds, unresolved
 from rollback.facts import DeploymentFacts, StageFacts, Undo
 from rollback.values import Reason, ReasonCode, Severity
 
 _SUCCEEDED = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """What the rules need besides the records. `max_age` None means no limit."""
-
-    enabled: bool
-    max_age: timedelta | None
-    at: datetime
-    supported: frozenset[DeploymentType]
 
 
 Rule = Callable[[DeploymentFacts, Circumstances], Iterator[Reason]]
@@ -44,6 +33,17 @@ def feature_disabled(_facts: DeploymentFacts, circumstances: Circumstances) -> I
             "Post-deployment rollback is switched off.",
             "An operator can switch it on with UNSHIP_POST_PROD_ROLLBACK=true.",
         )
+
+
+def permission_denied(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
+    for stage in facts.stages:
+        if stage.environment_id in circumstances.forbidden:
+            yield Reason(
+                ReasonCode.PERMISSION_DENIED,
+                f'Stage "{stage.planned.name}": you may not roll back in its environment.',
+                "Ask an operator for a grant of the role deployer there.",
+                stage_id=stage.id,
+            )
 
 
 def not_a_deployment(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
@@ -233,6 +233,7 @@ def undone_before(stage: StageFacts) -> Undo | None:
 
 RULES: tuple[Rule, ...] = (
     feature_disabled,
+    permission_denied,
     not_a_deployment,
     not_successful,
     not_latest,

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.columns import new_id
+from db.security.grants import access_of
 from db.statuses import ExecutionKind, RollbackStatus
 from db.tables import Execution
 from pipelines.accepting import Accepted, accept, next_sequence
@@ -55,18 +56,18 @@ async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStart
 
 async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
     async with runtime.database.read() as connection:
-        facts = await recorded(connection, request.scope)
+        facts, forbidden = await recorded(connection, request.scope, await access_of(connection, request.by))
     platforms = await asked(runtime, facts)
     if request.plan_hash is not None:
-        plan = plan_view(runtime, facts, platforms, await changes_by_stage(runtime, facts))
+        plan = plan_view(runtime, facts, platforms, await changes_by_stage(runtime, facts), forbidden)
         if plan.hash != request.plan_hash and plan.eligibility.allows:
             return _stale(plan)
     async with runtime.database.write() as session:
         before = await answered(session, _keyed(request))
         if before is not None:
             return _answer(before)
-        facts = await recorded(session, request.scope)
-        eligibility = verdict(runtime, facts, platforms)
+        facts, forbidden = await recorded(session, request.scope, await access_of(session, request.by))
+        eligibility = verdict(runtime, facts, platforms, forbidden)
         if not eligibility.allows:
             return _ineligible(eligibility)
         execution_id = await _accept(session, facts, request, runtime.fence.executor_id)
@@ -91,7 +92,7 @@ async def _accept(
         triggered_by=request.subject,
         reason=request.reason,
         yaml=facts.yaml,
-        plan=frozen(tuple(planned for _, planned in pairs)).as_json(),
+        plan=frozen(tuple(planned for _, planned in pairs), request.by).as_json(),
         recorded={
             "pipeline": run_words(ExecutionKind.ROLLBACK, execution_id, sequence, request.subject),
             "originalExecution": original_run(facts),
@@ -184,8 +185,8 @@ def _stale(plan: RollbackPlanView) -> RollbackRefused:
 async def _lost_race(runtime: Runtime, request: RollbackRequest) -> RollbackRefused:
     """Another process took the lock between our check and our write: the checks now say so themselves."""
     async with runtime.database.read() as connection:
-        facts = await recorded(connection, request.scope)
-    eligibility = verdict(runtime, facts, ())
+        facts, forbidden = await recorded(connection, request.scope, await access_of(connection, request.by))
+    eligibility = verdict(runtime, facts, (), forbidden)
     if eligibility.allows:
         message = "Another request changed the same target at the same moment. Try again."
         return RollbackRefused("CONFLICT", message, eligibility, ("target",))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from db.security.access import Standing
 from providers.values import Artifact, Change
 
 
@@ -136,11 +137,15 @@ class Override:
 @dataclass(frozen=True)
 class RollbackRequest:
     scope: Scope
-    subject: str
+    by: Standing
     reason: str | None = None
     plan_hash: str | None = None
     idempotency_key: str | None = None
     overrides: tuple[Override, ...] = field(default=())
+
+    @property
+    def subject(self) -> str:
+        return self.by.subject
 
 
 @dataclass(frozen=True)

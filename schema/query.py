@@ -10,8 +10,9 @@ from db.queries.instances import instances_by_id
 from db.queries.pipelines import Pipelines, pipelines_by_identifier
 from db.queries.services import services_by_identifier
 from resolvers.errors import InputRefused, RefusalCode
+from resolvers.granting import permissions
 from resolvers.paging import MOST, page
-from resolvers.rollbacks import eligibilities
+from resolvers.rollbacks import eligibility_of_scope
 from rollback.errors import ScopeNotFound
 from rollback.planning import plan_rollback
 from schema.context import Ctx
@@ -153,7 +154,7 @@ class Query:
     @strawberry.field(description="Whether something can be rolled back, with every reason at once.")
     async def rollback_eligibility(self, info: Ctx, target: Target) -> RollbackEligibility:
         try:
-            found = await info.context.loaders.ask(eligibilities, scope_of(target))
+            found = await eligibility_of_scope(info.context.loaders, scope_of(target))
         except ScopeNotFound as error:
             raise InputRefused(RefusalCode.NOT_FOUND, str(error)) from error
         return RollbackEligibility.of(found)
@@ -161,11 +162,12 @@ class Query:
     @strawberry.field(description="What a rollback would do, compared with the platforms as they are now.")
     async def rollback_plan(self, info: Ctx, target: Target) -> RollbackPlan:
         try:
-            plan = await plan_rollback(info.context.runtime, scope_of(target), info.context.subject)
+            access = await info.context.loaders.access()
+            plan = await plan_rollback(info.context.runtime, scope_of(target), access)
         except ScopeNotFound as error:
             raise InputRefused(RefusalCode.NOT_FOUND, str(error)) from error
         return RollbackPlan.of(plan)
 
     @strawberry.field(description="Who asks.")
-    def viewer(self, info: Ctx) -> Viewer:
-        return Viewer.of(info.context.subject)
+    async def viewer(self, info: Ctx) -> Viewer:
+        return Viewer.of(info.context.subject, await permissions(info.context.loaders))

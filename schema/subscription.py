@@ -7,11 +7,12 @@ from typing import Annotated
 import strawberry
 
 from db.queries.events import Events
-from db.queries.executions import ExecutionRow
+from db.queries.executions import ExecutionRow, executions_by_id
 from resolvers.changes import changed_executions
 from resolvers.cursors import decode, encode
 from resolvers.errors import InputRefused, RefusalCode
-from resolvers.progress import ProgressBatch, find_execution, progress
+from resolvers.progress import ProgressBatch, progress
+from resolvers.running import still_seen
 from schema.context import Ctx, RequestContext
 from schema.ids import database_id
 from schema.inputs import ExecutionsWhere, executions_spec, given
@@ -54,8 +55,8 @@ class Subscription:
         after: After = strawberry.UNSET,
     ) -> AsyncGenerator[ExecutionProgress, None]:
         key = database_id(execution_id, "Execution")
-        if key is None or await find_execution(info.context.runtime, key) is None:
-            raise InputRefused(RefusalCode.NOT_FOUND, "There is no execution of that id.")
+        if key is None or await info.context.loaders.load(executions_by_id, key) is None:
+            raise _not_found()
         return _progress(info.context, key, _sequence(given(after)))
 
     @strawberry.subscription(
@@ -68,6 +69,10 @@ class Subscription:
     ) -> AsyncGenerator[Execution, None]:
         rows = await changed_executions(info.context.runtime, executions_spec(filter))
         return _executions(info.context, rows)
+
+
+def _not_found() -> InputRefused:
+    return InputRefused(RefusalCode.NOT_FOUND, "There is no execution of that id.")
 
 
 def _sequence(after: str | None) -> int:
@@ -84,6 +89,8 @@ async def _progress(
     async with aclosing(progress(context.runtime, execution_id, after)) as batches:
         async for batch in batches:
             context.renew()
+            if not await still_seen(context.loaders, execution_id):
+                raise _not_found()
             yield ExecutionProgress.of(batch)
 
 
@@ -93,4 +100,5 @@ async def _executions(
     async with aclosing(rows):
         async for row in rows:
             context.renew()
-            yield Execution.of(row)
+            if await still_seen(context.loaders, row.id):
+                yield Execution.of(row)

@@ -1,16 +1,26 @@
 """Who asks, and what they may do."""
 
+from collections.abc import Sequence
+
 import strawberry
 
+from resolvers.granting import Permitted
+from schema.types import environment as environments
 from schema.types.lazies import AnEnvironment
-
-_EVERYTHING = ("view", "configure", "deploy", "rollback")
 
 
 @strawberry.type(description="Something that the caller may do.")
 class ViewerPermission:
     permission: str = strawberry.field(description="`view`, `configure`, `deploy` or `rollback`. Expect new ones.")
     environment: AnEnvironment | None = strawberry.field(description="Where; null means everywhere.")
+
+    @classmethod
+    def of(cls, permitted: Permitted) -> "ViewerPermission":
+        row = permitted.environment
+        return cls(
+            permission=permitted.permission.value,
+            environment=None if row is None else environments.Environment.of(row),
+        )
 
 
 @strawberry.type(description="Who asks.")
@@ -19,9 +29,5 @@ class Viewer:
     permissions: list[ViewerPermission] = strawberry.field(description="What they may do.")
 
     @classmethod
-    def of(cls, subject: str) -> "Viewer":
-        """Whoever has a token may do everything, everywhere."""
-        return cls(
-            subject=subject,
-            permissions=[ViewerPermission(permission=one, environment=None) for one in _EVERYTHING],
-        )
+    def of(cls, subject: str, permitted: Sequence[Permitted]) -> "Viewer":
+        return cls(subject=subject, permissions=[ViewerPermission.of(one) for one in permitted])

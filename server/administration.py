@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,9 +26,9 @@ from server.settings import Settings
 
 ChangedT = TypeVar("ChangedT")
 
-NOT_ENFORCED = (
-    "note: roles and grants are recorded but not enforced yet: whoever reaches the port may do everything, with a"
-    " token or without"
+_NOT_ENFORCED = (
+    "note: with UNSHIP_AUTH=none roles and grants are recorded but not enforced: whoever reaches the port may do"
+    " everything, with a token or without"
 )
 
 
@@ -88,6 +89,12 @@ def operator() -> str:
         return f"operator:{pwd.getpwuid(user).pw_name}"
     except KeyError:
         return f"operator:{user}"
+
+
+def note_what_is_enforced(settings: Settings) -> None:
+    """Say so on standard error where a role or grant has no effect."""
+    if not settings.authenticates:
+        print(_NOT_ENFORCED, file=sys.stderr)
 
 
 def utc(moment: datetime | None) -> str:

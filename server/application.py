@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from db.queries.operation import migration
+from db.security.access import Standing
 from db.security.audit import AuditLog
 from pipelines.runtime import Runtime
 from providers.connectors import Connectors
@@ -19,13 +20,13 @@ from schema.building import build
 from schema.context import Origin, RequestContext
 from schema.documents import Document
 from server.audit_key import sealing_key
-from server.callers import Caller, TokenDoor
+from server.callers import Caller, TokenDoor, Verifier
 from server.explorer import explorer_page
 from server.health import health_routes
 from server.routes import graphql_routes
 from server.rules import load_of, policy_of, rules_of
 from server.running import Running
-from server.settings import Settings
+from server.settings import AuthMode, Settings
 from server.watched_service import WatchedService
 
 
@@ -50,13 +51,16 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
 
     def new_context(caller: Caller, document: Document) -> RequestContext:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
-        return RequestContext(running.started, caller.subject, origin, running.auditor, document)
+        standing = caller.standing or Standing(caller.subject)
+        return RequestContext(running.started, standing, origin, running.auditor, document)
 
     schema = build(policy_of(settings))
     load = load_of(settings, schema.pace)
     service = WatchedService(schema, schema.documents, load, new_context, running.leaving)
     page = explorer_page() if settings.shows_schema else None
-    door = TokenDoor(lambda: running.started.database)
+    door = TokenDoor(
+        lambda: running.started.database, required=settings.authenticates, verifier=_verifier(settings)
+    )
     app = Starlette(
         routes=[
             Route("/", RedirectResponse("/graphql")),
@@ -67,6 +71,17 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     )
     app.state.running, app.state.connectors = running, connectors
     return app
+
+
+def _verifier(settings: Settings) -> Verifier | None:
+    if settings.auth is not AuthMode.OIDC:
+        return None
+    # Who has no issuer needs none of what it takes to ask one.
+    from server.jwks import Jwks, fetch_over_http  # noqa: PLC0415
+    from server.oidc import Issuer, JwtVerifier  # noqa: PLC0415
+
+    issuer = Issuer(settings.oidc_issuer, settings.oidc_audience, settings.oidc_roles_claim)
+    return JwtVerifier(issuer, Jwks(settings.oidc_jwks_url, fetch_over_http))
 
 
 @asynccontextmanager

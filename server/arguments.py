@@ -28,7 +28,7 @@ def add_security_commands(commands: _Commands) -> None:
         commands.add_parser(
             "grant",
             help="record, list and revoke grants",
-            description="Record a role of a subject in an environment for some hours; not enforced yet.",
+            description="Record a role of a subject in an environment for some hours.",
         )
     )
     audit = commands.add_parser("audit", help="verify the audit log")
@@ -56,7 +56,7 @@ def _add_token(token: argparse.ArgumentParser) -> None:
 def _add_grant(grant: argparse.ArgumentParser) -> None:
     for name, kind, said in (
         ("--subject", _subject, "who"),
-        ("--role", _role, _ROLES),
+        ("--role", _granted_role, ", ".join(_GRANTED)),
         ("--environment", str, "the identifier of an environment"),
         ("--hours", _hours, "how long it holds"),
     ):
@@ -77,6 +77,7 @@ def missing_for_grant(options: argparse.Namespace) -> str | None:
 
 
 _ROLES = ", ".join(role.value for role in Role)
+_GRANTED = tuple(role for role in Role if role is not Role.NONE)
 
 
 def _role(text: str) -> Role:
@@ -84,6 +85,13 @@ def _role(text: str) -> Role:
         return Role(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no role; choose one of {_ROLES}") from None
+
+
+def _granted_role(text: str) -> Role:
+    role = _role(text)
+    if role not in _GRANTED:
+        raise argparse.ArgumentTypeError(f"{text!r} is nothing to grant; revoke a grant instead")
+    return role
 
 
 def _name(text: str) -> str:

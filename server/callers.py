@@ -1,6 +1,6 @@
-"""Who calls: a machine token names him; without credentials he is anonymous. Imports db.
+"""Who calls: a machine token names him, or a JWT; without credentials he is anonymous, or stays out. Imports db.
 
-What a token's role allows is not decided anywhere yet: whoever is let in may do everything.
+What he may do is decided below, by his standing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,19 +18,30 @@ from starlette.datastructures import Headers
 from db.columns import now
 from db.database import Database
 from db.security import ANONYMOUS
-from db.security.tokens import TokenRow, token_by_id, token_of
+from db.security.access import Standing, unrestricted
+from db.security.tokens import OWN_PREFIX, TokenRow, name_in_use, token_by_id, token_of
 
 _RECHECK_SECONDS = 30.0
+_NO_DATABASE = "The database cannot be reached; try again."
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`subject` is recorded with what he does; `address` is None where the socket has none."""
+    """`subject` is recorded with what he does; `address` is None where the socket has none.
+
+    Without a `standing` nothing is allowed.
+    """
 
     subject: str
     address: str | None = None
     token: TokenRow | None = None
+    standing: Standing | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """When the credentials end; None where there are none."""
+        return None if self.standing is None else self.standing.until
 
 
 class Unauthenticated(Exception):
@@ -56,41 +68,78 @@ class Door(Protocol):
         ...
 
 
+class Verifier(Protocol):
+    """Tells whose credentials of another issuer these are."""
+
+    async def verify(self, text: str) -> Standing:
+        """The standing of their subject; Unauthenticated or CannotTell for bad ones."""
+        ...
+
+
 @dataclass(frozen=True)
 class TokenDoor:
-    """Lets in whoever has no credentials, and whoever has a machine token that holds."""
+    """Lets in whoever has a machine token that holds, or what the verifier vouches for.
+
+    Unless credentials are `required`, whoever has none comes in as well, and nothing is forbidden to anybody.
+    """
 
     database: Callable[[], Database]
     recheck_seconds: float = _RECHECK_SECONDS
+    required: bool = False
+    verifier: Verifier | None = None
 
     async def admit(self, authorization: str | None, address: str | None) -> Caller:
-        if authorization is None:
-            return Caller(ANONYMOUS, address)
-        bearer = _BEARER.fullmatch(authorization)
+        if authorization is None and not self.required:
+            return Caller(ANONYMOUS, address, standing=unrestricted(ANONYMOUS))
+        bearer = _BEARER.fullmatch(authorization or "")
         if bearer is None:
-            raise Unauthenticated("Send `Authorization: Bearer` and a machine token, or no credentials at all.")
-        try:
-            async with self.database().read() as connection:
-                token = await token_of(connection, bearer[1])
-        except (SQLAlchemyError, OSError) as error:
-            raise CannotTell("The database cannot be reached; try again.") from error
+            raise Unauthenticated(self._wanted())
+        if self.verifier is not None and not bearer[1].startswith(OWN_PREFIX):
+            return await self._vouched_for(self.verifier, bearer[1], address)
+        token = await self._token(bearer[1])
         lapsed = _lapsed(token)
         if lapsed is not None or token is None:
             raise lapsed or _unknown()
-        return Caller(token.name, address, token)
+        standing = Standing(token.name, not self.required, token.role, token.id, token.expires_at)
+        return Caller(token.name, address, token, standing)
 
     async def ended(self, caller: Caller) -> Unauthenticated:
-        token = caller.token
-        if token is None:
+        token, until = caller.token, caller.until
+        if until is None:
             await asyncio.Event().wait()
+        assert until is not None, "whoever has no credentials waits for ever"
         while True:
-            lapsed = _lapsed(token)
+            lapsed = _lapsed(token) if caller.token is not None else _expired_at(until)
             if lapsed is not None:
                 return lapsed
-            assert token is not None, "a lapse was found otherwise"
-            left = (token.expires_at - now()).total_seconds()
+            left = (until - now()).total_seconds()
             await asyncio.sleep(max(0.0, min(left, self.recheck_seconds)))
-            token = await self._again(token)
+            if token is not None:
+                token = await self._again(token)
+
+    async def _token(self, secret: str) -> TokenRow | None:
+        try:
+            async with self.database().read() as connection:
+                return await token_of(connection, secret)
+        except (SQLAlchemyError, OSError) as error:
+            raise CannotTell(_NO_DATABASE) from error
+
+    async def _vouched_for(self, verifier: Verifier, text: str, address: str | None) -> Caller:
+        standing = await verifier.verify(text)
+        try:
+            async with self.database().read() as connection:
+                taken = await name_in_use(connection, standing.subject)
+        except (SQLAlchemyError, OSError) as error:
+            raise CannotTell(_NO_DATABASE) from error
+        if taken:
+            raise Unauthenticated("The subject is the name of a machine token here; nobody else may have it.")
+        return Caller(standing.subject, address, standing=standing)
+
+    def _wanted(self) -> str:
+        if not self.required:
+            return "Send `Authorization: Bearer` and a machine token, or no credentials at all."
+        kinds = "a machine token" if self.verifier is None else "a machine token or a JWT of the issuer"
+        return f"Send `Authorization: Bearer` and {kinds}."
 
     async def _again(self, token: TokenRow) -> TokenRow | None:
         try:
@@ -114,6 +163,10 @@ def _lapsed(token: TokenRow | None) -> Unauthenticated | None:
     if not token.holds_at(now()):
         return Unauthenticated("The token has expired.", expired=True)
     return None
+
+
+def _expired_at(until: datetime) -> Unauthenticated | None:
+    return Unauthenticated("The token has expired.", expired=True) if until <= now() else None
 
 
 def _unknown() -> Unauthenticated:

@@ -17,10 +17,10 @@ from db.statuses import Role
 from db.tables import Grant
 from pipelines.problems import suggestion
 from server.administration import (
-    NOT_ENFORCED,
     AdministrationRefused,
     Deed,
     carry_out,
+    note_what_is_enforced,
     opened,
     operator,
     state,
@@ -45,7 +45,7 @@ def run_grant(options: argparse.Namespace) -> int:
             )
             print(given.id)
             print(f"{_said(given)} until {utc(given.expires_at)}", file=sys.stderr)
-            print(NOT_ENFORCED, file=sys.stderr)
+            note_what_is_enforced(settings)
     return 0
 
 

@@ -124,7 +124,7 @@ class _Connection:
         caller = await self._admit(payload.get("authorization"))
         await self._send(messages.ack())
         self._caller = caller
-        if caller.token is not None:
+        if caller.until is not None:
             self._watch = asyncio.create_task(self._close_when_ended(caller))
 
     async def _admit(self, authorization: object) -> Caller:

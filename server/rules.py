@@ -17,6 +17,7 @@ def rules_of(settings: Settings) -> Rules:
         instance_sync_seconds=settings.instance_sync_seconds,
         allow_scripts=settings.allow_scripts,
         lease_seconds=settings.lease_seconds,
+        authorize=settings.authenticates,
     )
 
 

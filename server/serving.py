@@ -11,6 +11,7 @@ import faulthandler
 import gc
 import signal
 import socket
+import ssl
 from contextlib import ExitStack
 from types import FrameType
 
@@ -44,7 +45,8 @@ def serve(settings: Settings) -> int:
 
 def _serve_on(listener: socket.socket, operations: socket.socket | None, settings: Settings) -> int:
     app = create_app(settings)
-    server = Server(config(app, settings.shutdown_seconds), app.state.running, settings.drain_seconds)
+    served = _with_tls(config(app, settings.shutdown_seconds), settings)
+    server = Server(served, app.state.running, settings.drain_seconds)
     server.longest_end = settings.drain_seconds + settings.shutdown_seconds + _STOP_SECONDS
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -75,7 +77,8 @@ async def _run(
             if not server.should_exit:
                 address = _address(listener)
                 say_started(settings, app.state.connectors, address, _address(operations) if operations else None)
-                server.announcement = f"Unship is ready: http://{address}/graphql"
+                scheme = "https" if server.config.is_ssl else "http"
+                server.announcement = f"Unship is ready: {scheme}://{address}/graphql"
                 await server.serve([listener])
         say_ended()
     return 0
@@ -119,6 +122,22 @@ def config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
         log_level="warning",
         timeout_graceful_shutdown=shutdown_seconds,
     )
+
+
+def _with_tls(serving: uvicorn.Config, settings: Settings) -> uvicorn.Config:
+    """The same with the certificate of the settings, if they name one."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None or key is None:
+        return serving
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(
+            f"UNSHIP_TLS_CERTIFICATE, UNSHIP_TLS_KEY: they cannot be used: {error}; both must be PEM, the key"
+            " that of the certificate and without a passphrase"
+        ) from error
+    serving.ssl_certfile, serving.ssl_keyfile = str(certificate), str(key)
+    return serving
 
 
 class Server(uvicorn.Server):

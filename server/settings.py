@@ -1,8 +1,7 @@
-"""What an operator can set, read from the environment with the prefix UNSHIP_. Imports db and its neighbour."""
+"""What an operator can set, read from the environment with the prefix UNSHIP_. Imports its neighbours."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from server.exposure import Exposure, complaint_about_issuer, danger_of, is_loopback
 from server.load_settings import LoadSettings
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
@@ -22,9 +22,10 @@ class SettingsError(Exception):
 
 
 class AuthMode(StrEnum):
-    """Who may call. OIDC is the name that a later version uses; this one refuses it."""
+    """What a caller needs to be let in."""
 
     NONE = "none"
+    TOKEN = "token"  # noqa: S105 - the name of a mode
     OIDC = "oidc"
 
 
@@ -55,8 +56,25 @@ class Settings(LoadSettings):
     auth: AuthMode = Field(
         default=AuthMode.NONE,
         description="`none`: everybody who reaches the port may do everything, with a machine token or without;"
-        " loopback addresses only",
+        " loopback addresses only. `token`: a machine token is needed. `oidc`: that, or a JWT of the issuer",
     )
+    oidc_issuer: str = Field(default="", description="With `oidc`: the `iss` of the JWTs that are believed")
+    oidc_audience: str = Field(default="", description="With `oidc`: the `aud` that they must be for")
+    oidc_jwks_url: str = Field(default="", description="With `oidc`: where the issuer's keys are, by `https://`")
+    oidc_roles_claim: str = Field(
+        default="",
+        description="With `oidc`: the claim that lists roles (`viewer`, `deployer`, `admin`), a nested one with"
+        " dots; unset: JWTs carry no role, and their subjects see and do what they have grants for",
+    )
+    behind_proxy: bool = Field(
+        default=False,
+        description="Says that a proxy that speaks TLS is the only one that can reach the server: it may then"
+        " listen on other addresses than loopback without TLS of its own",
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) to serve with; needs `UNSHIP_TLS_KEY`"
+    )
+    tls_key: Path | None = Field(default=None, description="The certificate's private key (PEM)")
     post_prod_rollback: bool = Field(
         default=False, description="The feature flag: without it every rollback is refused"
     )
@@ -130,7 +148,7 @@ class Settings(LoadSettings):
             return tuple(part.strip().lower() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("data_dir", "connectors", "audit_key_file", mode="after")
+    @field_validator("data_dir", "connectors", "audit_key_file", "tls_certificate", "tls_key", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().absolute()
@@ -139,17 +157,19 @@ class Settings(LoadSettings):
     def _safe(self) -> Self:
         if self.database_url:
             _check_database_url(self.database_url)
-        if self.auth is AuthMode.OIDC:
-            raise ValueError(
-                "UNSHIP_AUTH: oidc is not there yet; use UNSHIP_AUTH=none on a loopback address"
-                " and put a proxy that authenticates in front of it"
-            )
-        if not is_loopback(self.host):
-            raise ValueError(
-                f"UNSHIP_HOST: {self.host} can be reached from other machines, but UNSHIP_AUTH=none lets everybody"
-                " do everything; listen on 127.0.0.1 and put a proxy that authenticates in front of it"
-            )
+        complaint = danger_of(
+            Exposure(self.host, self.authenticates, self.behind_proxy, self.tls_certificate, self.tls_key)
+        )
+        if complaint is None and self.auth is AuthMode.OIDC:
+            complaint = complaint_about_issuer(self.oidc_issuer, self.oidc_audience, self.oidc_jwks_url)
+        if complaint is not None:
+            raise ValueError(complaint)
         return self
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether callers need credentials, and have no more rights than these give."""
+        return self.auth is not AuthMode.NONE
 
     @property
     def resolved_database_url(self) -> str:
@@ -194,16 +214,6 @@ def _check_database_url(url: str) -> None:
         async_url(url)
     except ArgumentError as error:
         raise ValueError("UNSHIP_DATABASE_URL: this is not a database URL") from error
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a listener on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def load_settings(**overrides: object) -> Settings:

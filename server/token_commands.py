@@ -16,10 +16,10 @@ from db.security.tokens import NewToken, TokenRow, all_tokens, create_token, rev
 from db.statuses import Role
 from pipelines.problems import suggestion
 from server.administration import (
-    NOT_ENFORCED,
     AdministrationRefused,
     Deed,
     carry_out,
+    note_what_is_enforced,
     opened,
     operator,
     state,
@@ -38,7 +38,7 @@ def run_token(options: argparse.Namespace) -> int:
             # Alone on standard output, so that it can be piped to where it is kept.
             print(made.secret)
             print(f"{made.row.name} until {utc(made.row.expires_at)}; it is not shown again", file=sys.stderr)
-            print(NOT_ENFORCED, file=sys.stderr)
+            note_what_is_enforced(settings)
         case "revoke":
             revoked = asyncio.run(_revoke(settings, options.token))
             print(f"revoked {revoked.name} ({revoked.id}); open streams end within half a minute")

@@ -113,6 +113,14 @@ async def infrastructures_of_environments(
     return grouped(await connection.execute(statement), InfrastructureRow, environment_ids)
 
 
+async def all_environments(connection: AsyncConnection) -> list[EnvironmentRow]:
+    """Every environment, by name."""
+    statement = sa.select(*columns_of(Environment, EnvironmentRow)).order_by(
+        col(Environment.name), col(Environment.id)
+    )
+    return [EnvironmentRow(*row) for row in await connection.execute(statement)]
+
+
 async def environments_by_id(connection: AsyncConnection, ids: Sequence[str]) -> list[EnvironmentRow | None]:
     return await rows_by(connection, Environment, EnvironmentRow, "id", ids)
 

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from db.columns import now
+from db.security.access import EVERYTHING, NOTHING, Access, Standing, highest
+from db.security.tokens import token_by_id
 from db.statuses import Role
 from db.tables import Environment, Grant
 
@@ -58,6 +60,24 @@ async def environment_ids(session: AsyncSession) -> dict[str, str]:
     """The id of every environment by its identifier."""
     statement = sa.select(col(Environment.identifier), col(Environment.id))
     return {row.identifier: row.id for row in await session.execute(statement)}
+
+
+async def access_of(connection: AsyncConnection | AsyncSession, standing: Standing) -> Access:
+    """What somebody of this standing may do now: nothing once his credentials have ended or were revoked."""
+    if standing.unrestricted:
+        return EVERYTHING
+    moment, role = now(), standing.role
+    if standing.token_id is not None:
+        token = await token_by_id(connection, standing.token_id)
+        if token is None or not token.holds_at(moment):
+            return NOTHING
+        role = token.role
+    elif standing.until is None or standing.until <= moment:
+        return NOTHING
+    statement = sa.select(col(Grant.environment_id), col(Grant.role)).where(
+        col(Grant.subject) == standing.subject, col(Grant.revoked_at).is_(None), col(Grant.expires_at) > moment
+    )
+    return Access(role=role, grants=highest((row[0], row[1]) for row in await connection.execute(statement)))
 
 
 async def _grants(

@@ -19,8 +19,10 @@ from db.queries.columns import columns_of
 from db.statuses import Role
 from db.tables import MachineToken
 
+OWN_PREFIX = "unship_"
+
 _BYTES = 32
-_SHOWN = len("unship_") + 6
+_SHOWN = len(OWN_PREFIX) + 6
 _SECRET = re.compile(r"unship_[A-Za-z0-9_-]{43}")
 
 
@@ -52,7 +54,7 @@ async def create_token(
     """Make a token of 32 random bytes; None where one of that name is not revoked yet."""
     if await _live_named(session, name) is not None:
         return None
-    secret = f"unship_{secrets.token_urlsafe(_BYTES)}"
+    secret = f"{OWN_PREFIX}{secrets.token_urlsafe(_BYTES)}"
     token = MachineToken(
         name=name,
         role=role,
@@ -86,6 +88,11 @@ async def token_by_id(connection: AsyncConnection | AsyncSession, token_id: str)
     return None if row is None else TokenRow(*row)
 
 
+async def name_in_use(connection: AsyncConnection, name: str) -> bool:
+    """Whether a token that is not revoked has this name."""
+    return await _live_named(connection, name) is not None
+
+
 async def all_tokens(connection: AsyncConnection | AsyncSession) -> Sequence[TokenRow]:
     """Every token there ever was, the oldest first."""
     statement = sa.select(*columns_of(MachineToken, TokenRow)).order_by(col(MachineToken.id))
@@ -105,7 +112,7 @@ async def revoke_token(session: AsyncSession, name_or_id: str) -> TokenRow | Non
     return None if revoked is None else await token_by_id(session, revoked)
 
 
-async def _live_named(session: AsyncSession, name: str) -> str | None:
+async def _live_named(session: AsyncSession | AsyncConnection, name: str) -> str | None:
     statement = sa.select(col(MachineToken.id)).where(
         col(MachineToken.name) == name, col(MachineToken.revoked_at).is_(None)
     )

@@ -18,6 +18,7 @@ from pipelines.runner.stage import StageRunner
 from pipelines.runner.work import Work
 from pipelines.runtime import Runtime
 from pipelines.telling import told
+from pipelines.withdrawing import stop_if_forbidden
 from providers.telemetry import CURRENT_EXECUTION
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 async def run_execution(runtime: Runtime, execution_id: str) -> None:
     """Run an execution from where its records end; the same for deployments and rollbacks."""
     CURRENT_EXECUTION.set(execution_id)
+    await outlast(lambda _again: stop_if_forbidden(runtime, execution_id))
     work = await outlast(lambda _again: Work.load(runtime, execution_id))
     await told(work, ExecutionRunner(work).run)
 

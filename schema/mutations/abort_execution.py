@@ -37,7 +37,7 @@ async def abort(info: Ctx, wanted: AbortExecutionInput) -> AbortExecutionPayload
         reason = text(wanted.reason)
     except InputRefused as refused:
         return _payload(wanted, None, UserError.make(refused.code, refused.message, ["executionId"]))
-    answer = await abort_execution(info.context.runtime, execution_id, info.context.subject, reason)
+    answer = await abort_execution(info.context.runtime, execution_id, info.context.by, reason)
     if isinstance(answer, Refused):
         return _payload(wanted, None, UserError.of(answer))
     return _payload(wanted, await execution_now(info.context, answer.execution_id))

@@ -6,6 +6,7 @@ import strawberry
 
 from db.security.audit import digest_of
 from pipelines.configuration import Applied, apply_configuration
+from pipelines.permission import PERMISSION_DENIED
 from pipelines.problems import Problem
 from schema.context import Ctx
 from schema.inputs import given
@@ -40,7 +41,10 @@ def asked(wanted: ApplyConfigurationInput) -> Asked:
 
 
 async def apply(info: Ctx, wanted: ApplyConfigurationInput) -> ApplyConfigurationPayload:
-    answer = await apply_configuration(info.context.runtime, wanted.yaml, None)
+    if not (await info.context.loaders.access()).may_configure():
+        return _refused(wanted)
+    runtime = info.context.runtime
+    answer = await apply_configuration(runtime, wanted.yaml, None, production_stays=runtime.rules.authorize)
     info.context.renew()
     applied: list[Node] = []
     problems: tuple[Problem, ...] = ()
@@ -55,5 +59,15 @@ async def apply(info: Ctx, wanted: ApplyConfigurationInput) -> ApplyConfiguratio
         applied=applied,
         user_errors=[UserError.of_problem(problem) for problem in problems],
         warnings=[UserError.of_problem(warning) for warning in warnings],
+        client_mutation_id=given(wanted.client_mutation_id),
+    )
+
+
+def _refused(wanted: ApplyConfigurationInput) -> ApplyConfigurationPayload:
+    message = "You may not change the configuration: that needs the role admin."
+    return ApplyConfigurationPayload(
+        applied=[],
+        user_errors=[UserError.make(PERMISSION_DENIED, message)],
+        warnings=[],
         client_mutation_id=given(wanted.client_mutation_id),
     )

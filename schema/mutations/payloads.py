@@ -61,7 +61,8 @@ class UserError:
         return cls(code=str(code), message=message, path=None if path is None else list(path))
 
 
-async def execution_now(context: RequestContext, execution_id: str) -> Execution:
-    """The execution as it is after the mutation."""
+async def execution_now(context: RequestContext, execution_id: str) -> Execution | None:
+    """The execution as it is after the mutation; None where who asked may no longer see it."""
     context.renew()
-    return Execution.of(await context.loaders.load_existing(executions_by_id, execution_id))
+    row = await context.loaders.load(executions_by_id, execution_id)
+    return None if row is None else Execution.of(row)

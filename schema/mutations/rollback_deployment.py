@@ -2,7 +2,9 @@
 
 import strawberry
 
+from db.security.access import Standing
 from resolvers.errors import InputRefused
+from resolvers.rollbacks import shown
 from rollback.start import roll_back
 from rollback.values import (
     Eligibility,
@@ -81,20 +83,20 @@ def asked(wanted: RollbackDeploymentInput) -> Asked:
 
 async def rollback(info: Ctx, wanted: RollbackDeploymentInput) -> RollbackDeploymentPayload:
     try:
-        request = _request(wanted, info.context.subject)
+        request = _request(wanted, info.context.by)
     except InputRefused as refused:
         return _payload(wanted, None, None, [UserError.make(refused.code, refused.message, ["target"])])
     answer = await roll_back(info.context.runtime, request)
     if isinstance(answer, RollbackStarted):
         execution = await execution_now(info.context, answer.execution_id)
         return _payload(wanted, execution, answer.eligibility, [])
-    return _payload(wanted, None, answer.eligibility, _errors(answer), answer.plan)
+    return _payload(wanted, None, answer.eligibility, await _errors(info, answer), answer.plan)
 
 
-def _request(wanted: RollbackDeploymentInput, subject: str) -> RollbackRequest:
+def _request(wanted: RollbackDeploymentInput, by: Standing) -> RollbackRequest:
     return RollbackRequest(
         scope=scope_of(wanted.target),
-        subject=subject,
+        by=by,
         reason=text(wanted.reason),
         plan_hash=text(wanted.plan_hash),
         idempotency_key=text(wanted.idempotency_key),
@@ -104,9 +106,10 @@ def _request(wanted: RollbackDeploymentInput, subject: str) -> RollbackRequest:
     )
 
 
-def _errors(refused: RollbackRefused) -> list[UserError]:
+async def _errors(info: Ctx, refused: RollbackRefused) -> list[UserError]:
     """One entry per blocking reason where the verdict is the refusal, else the refusal itself."""
     reasons = refused.eligibility.reasons if refused.eligibility is not None else ()
+    reasons = await shown(info.context.loaders, reasons)
     blocking = [reason for reason in reasons if reason.severity is Severity.BLOCKING]
     if refused.code in {reason.code for reason in blocking}:
         return [UserError.make(reason.code, reason.message, ["target"]) for reason in blocking]

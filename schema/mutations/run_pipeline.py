@@ -7,6 +7,7 @@ from pipelines.answers import Refused
 from pipelines.start import Given, RunRequest, run_pipeline
 from resolvers.cursors import storable
 from resolvers.errors import InputRefused
+from resolvers.running import shown_refusal
 from schema.context import Ctx
 from schema.inputs import entries, given, text
 from schema.mutations.auditing import Asked
@@ -49,7 +50,7 @@ async def run(info: Ctx, wanted: RunPipelineInput) -> RunPipelinePayload:
         request = RunRequest(
             pipeline_identifier=text(wanted.pipeline_identifier) or "",
             variables=_variables(given(wanted.variables)),
-            subject=info.context.subject,
+            by=info.context.by,
             reason=text(wanted.reason),
             idempotency_key=text(wanted.idempotency_key),
         )
@@ -59,7 +60,7 @@ async def run(info: Ctx, wanted: RunPipelineInput) -> RunPipelinePayload:
         return _payload(wanted, None, UserError.make("INVALID_VARIABLES", str(invalid), ["variables"]))
     answer = await run_pipeline(info.context.runtime, request)
     if isinstance(answer, Refused):
-        return _payload(wanted, None, UserError.of(answer))
+        return _payload(wanted, None, UserError.of(await shown_refusal(info.context.loaders, request, answer)))
     return _payload(wanted, await execution_now(info.context, answer.execution_id))
 
 

@@ -8,6 +8,7 @@ from db.queries.instances import instances_by_id
 from pipelines.answers import Refused
 from pipelines.instances import sync_instances
 from resolvers.errors import InputRefused
+from resolvers.running import unseen_place
 from schema.context import Ctx
 from schema.inputs import given, text
 from schema.mutations.auditing import Asked
@@ -41,6 +42,9 @@ async def sync(info: Ctx, wanted: SyncInstancesInput) -> SyncInstancesPayload:
         environment = text(wanted.environment_identifier) or ""
     except InputRefused as refused:
         return _payload(wanted, None, UserError.make(refused.code, refused.message))
+    hidden = await unseen_place(info.context.loaders, service, environment)
+    if hidden is not None:
+        return _payload(wanted, None, UserError.of(hidden))
     answer = await sync_instances(info.context.runtime, service, environment)
     if isinstance(answer, Refused):
         return _payload(wanted, None, UserError.of(answer))

@@ -10,6 +10,7 @@ from db.queries.executions import executions_by_id
 from db.queries.stages import stages_by_id
 from providers.values import Change
 from resolvers.loading import Relation
+from resolvers.rollbacks import shown
 from rollback.values import (
     Eligibility,
     PlannedStageView,
@@ -76,8 +77,9 @@ class RollbackEligibility:
 
     @strawberry.field(description="Every reason for it.")
     async def reasons(self, info: Ctx) -> list[RollbackReason]:
-        await warm(info, RollbackReason.relations, self.value.reasons)
-        return [RollbackReason.of(reason) for reason in self.value.reasons]
+        reasons = await shown(info.context.loaders, self.value.reasons)
+        await warm(info, RollbackReason.relations, reasons)
+        return [RollbackReason.of(reason) for reason in reasons]
 
 
 @strawberry.type(description="A step of a planned rollback.")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from db.security.access import unrestricted
 from pipelines.answers import Started
 from pipelines.runtime import Rules, Runtime
 from pipelines.start import RunRequest, run_pipeline
@@ -39,7 +40,7 @@ def accepted_and_dead(stage: Theatre, accept: Callable[[Runtime], Awaitable[str]
 
 def test_an_accepted_deployment_runs(stage: Theatre, shop: Shop) -> None:
     async def accept(runtime: Runtime) -> str:
-        started = await run_pipeline(runtime, RunRequest(shop.name, {"tag": NEW}, subject="ann"))
+        started = await run_pipeline(runtime, RunRequest(shop.name, {"tag": NEW}, by=unrestricted("ann")))
         assert isinstance(started, Started), started
         return started.execution_id
 
@@ -52,7 +53,9 @@ def test_an_accepted_rollback_runs(stage: Theatre, shop: Shop) -> None:
     deployment = stage.unship.deploy(shop.name, tag=NEW)
 
     async def accept(runtime: Runtime) -> str:
-        started = await roll_back(runtime, RollbackRequest(Scope(execution_id=bare(deployment)), subject="ann"))
+        started = await roll_back(
+            runtime, RollbackRequest(Scope(execution_id=bare(deployment)), by=unrestricted("ann"))
+        )
         assert isinstance(started, RollbackStarted), started
         return started.execution_id
 

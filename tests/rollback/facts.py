@@ -9,8 +9,8 @@ from typing import Any
 from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus, StepPhase
 from pipelines.plan import Node, PlannedParallel, PlannedSequence, PlannedStage, PlannedStep
 from providers.values import Artifact, DeploymentType
+from rollback.circumstances import Circumstances
 from rollback.facts import DeploymentFacts, ExecutionMark, StageFacts, Undo
-from rollback.rules import Circumstances
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 ENDED = AT - timedelta(days=3)
@@ -19,7 +19,11 @@ ENDED = AT - timedelta(days=3)
 def circumstances(**changes: Any) -> Circumstances:
     """Everything allowed, Kubernetes supported."""
     plain = Circumstances(
-        enabled=True, max_age=timedelta(days=30), at=AT, supported=frozenset({DeploymentType.KUBERNETES})
+        enabled=True,
+        max_age=timedelta(days=30),
+        at=AT,
+        supported=frozenset({DeploymentType.KUBERNETES}),
+        forbidden=frozenset(),
     )
     return replace(plain, **changes)
 

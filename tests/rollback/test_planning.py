@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from db.security.access import unrestricted
 from db.statuses import ExecutionStatus, StageStatus
 from pipelines.plan import groups_of_steps, steps_in
 from providers.values import Artifact, Change
@@ -76,7 +77,7 @@ def test_order_is_reversed_and_blocks_stay_together() -> None:
     views = stage_views(deployment(*stages), {})
     order = [("s-last", 0), ("s-left", 1), ("s-right", 1), ("s-one", 2)]
     assert [(view.stage_id, view.position) for view in views] == order
-    plan = frozen(tuple(planned for _, planned in executable_plan(deployment(*stages))))
+    plan = frozen(tuple(planned for _, planned in executable_plan(deployment(*stages))), unrestricted("ann"))
     assert [[item.identifier for item in block] for block in plan.blocks()] == [
         ["last"],
         ["left", "right"],

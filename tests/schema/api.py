@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from benchmarks.seed import seed
 from benchmarks.sizes import Size
+from db.security.access import Standing, unrestricted
 from pipelines.runtime import Rules, Runtime
 from providers.connectors import Connectors
 from schema.building import build
@@ -33,15 +34,16 @@ class Answer:
 
 @dataclass
 class Api:
-    """`statements` are those that the last request sent to the database."""
+    """`statements` are those that the last request sent to the database; `by` is who asks."""
 
     runtime: Runtime
+    by: Standing = unrestricted("tester")
     statements: list[str] = field(default_factory=list[str])
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> Answer:
         """The answer, errors included."""
         self.statements.clear()
-        result = await build().execute(query, dict(variables or {}), RequestContext(self.runtime, "tester"))
+        result = await build().execute(query, dict(variables or {}), RequestContext(self.runtime, self.by))
         return Answer(result.data, [dict(error.formatted) for error in result.errors or []])
 
     async def data(self, query: str, variables: Mapping[str, Any] | None = None) -> Any:
@@ -52,7 +54,7 @@ class Api:
 
     async def watch(self, query: str, variables: Mapping[str, Any] | None = None) -> AsyncGenerator[Answer]:
         """The answers of a subscription as they come."""
-        results = await build().subscribe(query, dict(variables or {}), RequestContext(self.runtime, "tester"))
+        results = await build().subscribe(query, dict(variables or {}), RequestContext(self.runtime, self.by))
         async for result in results:
             yield Answer(result.data, [dict(error.formatted) for error in result.errors or []])
 

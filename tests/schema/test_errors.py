@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from graphql import get_introspection_query
 
 from db.database import Database
+from db.security.access import unrestricted
 from schema.building import build
 from schema.context import RequestContext
 from tests.schema.api import Api, open_api, run
@@ -72,7 +73,7 @@ def test_fields_that_fail_together_share_one_log_line(history_url: str, caplog: 
         query = "{ executions(first: 5) { nodes { rollbackEligibility { verdict } } } }"
         broken = replace(api.runtime, rules=None)  # pyright: ignore[reportArgumentType] - a defect on purpose
         with caplog.at_level(logging.ERROR):
-            result = await build().execute(query, {}, RequestContext(broken, "tester"))
+            result = await build().execute(query, {}, RequestContext(broken, unrestricted("tester")))
         assert result.errors
         ids = {(error.extensions or {})["id"] for error in result.errors}
         assert len(ids) == 1
@@ -87,7 +88,7 @@ def test_a_dead_database_is_unavailable(tmp_path: Path) -> None:
             gone = Database(f"sqlite:///{tmp_path}/missing/unship.db")
             runtime = replace(api.runtime, database=gone)
             for query in ("{ services(first: 1) { nodes { id } } }", '{ service(identifier: "x") { id } }'):
-                result = await build().execute(query, {}, RequestContext(runtime, "tester"))
+                result = await build().execute(query, {}, RequestContext(runtime, unrestricted("tester")))
                 assert [(error.extensions or {})["code"] for error in result.errors or []] == ["UNAVAILABLE"]
             await gone.close()
 

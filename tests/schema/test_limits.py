@@ -12,6 +12,7 @@ from graphql import Lexer, Source, TokenKind, get_introspection_query
 import demo.operations
 from benchmarks.guard import HOSTILE
 from benchmarks.lists import QUERIES
+from db.security.access import unrestricted
 from schema.building import build
 from schema.context import RequestContext
 from schema.documents import Documents
@@ -109,7 +110,7 @@ def test_the_answer_tells_what_was_used(history_url: str, variables: dict[str, i
     } fragment a on Instance { b: id key }"""
 
     async def check(api: Api) -> None:
-        result = await build().execute(query, dict(variables), RequestContext(api.runtime, "tester"))
+        result = await build().execute(query, dict(variables), RequestContext(api.runtime, unrestricted("tester")))
         assert result.extensions == {
             "cost": {
                 "depth": {"used": 5, "limit": 10},
@@ -175,7 +176,7 @@ def test_what_frontends_and_tools_ask_is_within_the_limits(query: str) -> None:
 def test_a_query_out_of_time_is_cut(history_url: str, query: str) -> None:
     async def check(api: Api) -> None:
         schema = build(Policy(Limits(seconds=1e-9)))
-        result = await schema.execute(query, {}, RequestContext(api.runtime, "tester"))
+        result = await schema.execute(query, {}, RequestContext(api.runtime, unrestricted("tester")))
         codes = [(error.extensions or {})["code"] for error in result.errors or []]
         # What needs no waiting is never cut.
         assert codes == (["EXECUTION_TIMEOUT"] if "services" in query else [])
@@ -186,7 +187,7 @@ def test_a_query_out_of_time_is_cut(history_url: str, query: str) -> None:
 def test_the_time_limit_is_for_starting_a_subscription_not_for_its_events(history_url: str) -> None:
     async def check(api: Api) -> None:
         schema = build(Policy(Limits(seconds=0.05)))
-        context = RequestContext(api.runtime, "tester")
+        context = RequestContext(api.runtime, unrestricted("tester"))
         results: Any = await schema.subscribe("subscription { executionsChanged { id } }", {}, context)
         waiting = asyncio.ensure_future(anext(results))
         done, _ = await asyncio.wait([waiting], timeout=0.3)
@@ -221,12 +222,14 @@ def test_a_schema_that_is_closed_tells_nothing_of_itself(history_url: str) -> No
 
     async def check(api: Api) -> None:
         for query, variables in queries:
-            results: Any = await schema.stream(query, variables, RequestContext(api.runtime, "tester"))
+            results: Any = await schema.stream(
+                query, variables, RequestContext(api.runtime, unrestricted("tester"))
+            )
             async for result in results:
                 assert result.errors, query
                 assert "Did you mean" not in str(result.errors), query
                 assert not result.data, query
-        allowed = await schema.execute("{ __typename }", {}, RequestContext(api.runtime, "tester"))
+        allowed = await schema.execute("{ __typename }", {}, RequestContext(api.runtime, unrestricted("tester")))
         assert allowed.data == {"__typename": "Query"}
         guessed = await api.ask("{ servces(first: 1) { nodes { id } } }")
         assert "Did you mean" in str(guessed.errors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from db.security.access import unrestricted
 from schema.building import build
 from schema.context import RequestContext
 from schema.limits import Limits, Policy
@@ -59,7 +60,7 @@ def test_a_query_waits_for_its_next_list_and_a_mutation_does_not(history_url: st
 
     async def check(api: Api) -> None:
         async def ask(query: str) -> Any:
-            return await schema.execute(query, {}, RequestContext(api.runtime, "tester"))
+            return await schema.execute(query, {}, RequestContext(api.runtime, unrestricted("tester")))
 
         services = "{ services(first: 2) { nodes { name } } }"
         assert (await ask(services)).errors is None
@@ -82,12 +83,12 @@ def test_rows_beyond_the_estimate_are_cut_off(history_url: str) -> None:
 
     async def check(api: Api) -> None:
         found = await schema.execute(
-            "{ services(first: 4) { nodes { name } } }", {}, RequestContext(api.runtime, "x")
+            "{ services(first: 4) { nodes { name } } }", {}, RequestContext(api.runtime, unrestricted("x"))
         )
         assert found.errors is None
         # The estimate is made to fit, the truth is six services with three environments each.
         schema.documents.policy = Policy(Limits(nodes=10_000))
-        answer = await schema.execute(many, {}, RequestContext(api.runtime, "tester"))
+        answer = await schema.execute(many, {}, RequestContext(api.runtime, unrestricted("tester")))
         assert {(error.extensions or {})["code"] for error in answer.errors or []} == {"TOO_MANY_NODES"}
 
     run(history_url, check)

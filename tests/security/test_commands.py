@@ -27,7 +27,7 @@ def test_a_token_is_made_shown_once_listed_and_revoked(operator: Operator, datab
     made = operator.run("token", "create", "--name", "ci", "--role", "deployer", "--days", "30")
     assert made.code == 0
     assert re.fullmatch(r"unship_[\w-]{43}\n", made.output), "alone on standard output"
-    assert "not enforced yet" in made.complaint
+    assert "recorded but not enforced" in made.complaint
     secret = made.output.strip()
     assert secret not in made.complaint
     listed = operator.done("token", "list")
@@ -73,7 +73,7 @@ def test_a_grant_is_given_listed_and_revoked(operator: Operator, tmp_path: Path,
     given = operator.run(*asked, "prod")
     assert given.code == 0
     assert "alice is deployer in prod until " in given.complaint
-    assert "not enforced yet" in given.complaint
+    assert "recorded but not enforced" in given.complaint
     identifier = given.output.strip()
     listed = operator.done("grant", "list").splitlines()
     assert len(listed) == 2

@@ -35,10 +35,6 @@ def test_loopback_in_every_spelling_is_fine(host: str) -> None:
     assert host in load_settings(host=host).callable_hosts or host == "::1"
 
 
-def test_oidc_is_refused_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "UNSHIP_AUTH: oidc is not there yet" in complaint(monkeypatch, AUTH="oidc")
-
-
 def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     said = complaint(
         monkeypatch, PORT="abc", AUTH="maybe", ROLLBACK_MAX_AGE_DAYS="nan", INSTANCE_SYNC_SECONDS="0"
