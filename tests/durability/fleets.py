@@ -20,7 +20,7 @@ from tests.durability.traps import Moment, Trap, TrappedWorld
 from tests.support.shop import NEW, OLD, Shop
 from tests.support.unship import Unship
 
-LEASE_SECONDS = 2
+LEASE_SECONDS = 3
 
 
 class Fleet:

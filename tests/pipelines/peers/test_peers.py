@@ -153,3 +153,15 @@ def test_the_older_one_leads_until_it_ends(postgres_url: str) -> None:
         assert stage.second.leads
 
     scenario(postgres_url, play)
+
+
+def test_what_a_stopped_process_leaves_open_is_ended_by_the_database(postgres_url: str) -> None:
+    """Else its locks would keep everybody from what it carried. No rollback of the pool undoes the setting."""
+
+    async def play(stage: Stage) -> None:
+        for _ in range(2):
+            async with stage.database.read() as connection:
+                shown = await connection.scalar(sa.text("SHOW idle_in_transaction_session_timeout"))
+            assert shown == "20s"
+
+    scenario(postgres_url, play)
