@@ -58,9 +58,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     load = load_of(settings, schema.pace)
     service = WatchedService(schema, schema.documents, load, new_context, running.leaving)
     page = explorer_page() if settings.shows_schema else None
-    door = TokenDoor(
-        lambda: running.started.database, required=settings.authenticates, verifier=_verifier(settings)
-    )
+    door = _door(settings, running)
     app = Starlette(
         routes=[
             Route("/", RedirectResponse("/graphql")),
@@ -71,6 +69,11 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     )
     app.state.running, app.state.connectors = running, connectors
     return app
+
+
+def _door(settings: Settings, running: Running) -> TokenDoor:
+    verifier = _verifier(settings)
+    return TokenDoor(lambda: running.started.database, required=settings.authenticates, verifier=verifier)
 
 
 def _verifier(settings: Settings) -> Verifier | None:

@@ -40,12 +40,12 @@ class LoadSettings(BaseSettings):
         allow_inf_nan=False,
         description="How long a query, or the start of a subscription, may take",
     )
-    rate_per_second: float = Field(
-        default=200,
+    rate_per_second: float | None = Field(
+        default=None,
         ge=0,
         allow_inf_nan=False,
         description="Operations per second of one subject, or of one address without a token, on average;"
-        " mutations and others are counted apart; 0: no limit",
+        " mutations and others are counted apart; 0: no limit; unset: 200, and none with `UNSHIP_AUTH=none`",
     )
     rate_burst: int = Field(default=2000, ge=1, description="How many operations a subject may send at once")
     introspection: bool | None = Field(

@@ -8,6 +8,9 @@ from server.rates import Rates
 from server.settings import Settings
 from server.turns import Turns
 
+# Operations per second of one subject: far more than a dashboard needs.
+_USUAL_RATE = 200.0
+
 
 def rules_of(settings: Settings) -> Rules:
     """The operator's decisions."""
@@ -42,5 +45,6 @@ def policy_of(settings: Settings) -> Policy:
 
 def load_of(settings: Settings, pace: Pace | None = None) -> Load:
     """How much at once; `pace` is the schema's."""
-    rates = Rates(settings.rate_per_second, settings.rate_burst)
+    usual = _USUAL_RATE if settings.authenticates else 0.0
+    rates = Rates(usual if settings.rate_per_second is None else settings.rate_per_second, settings.rate_burst)
     return Load(rates, Turns(settings.max_nodes, settings.execution_seconds, pace))
