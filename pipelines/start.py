@@ -201,7 +201,7 @@ def _variables(document: PipelineDocument, given: Mapping[str, Given]) -> dict[s
     values: dict[str, JsonValue] = {}
     for name, variable in declared.items():
         value = _written(variable, given[name]) if name in given else variable.value
-        if value is None and variable.required:
+        if variable.required and value in (None, ""):
             message = f'The variable "{name}" needs a value.'
             raise _Refusal(Refused("MISSING_VARIABLE", message, ("variables", name)))
         if value is not None and has_mark(value):

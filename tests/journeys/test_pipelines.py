@@ -291,6 +291,7 @@ def test_variables_given_and_defaulted(variables: Yard, given: dict[str, str], s
     ("given", "code", "path"),
     [
         ({}, "MISSING_VARIABLE", ["variables", "needed"]),
+        ({"needed": ""}, "MISSING_VARIABLE", ["variables", "needed"]),
         ({"needed": "yes", "misspelt": "1"}, "UNKNOWN_VARIABLE", ["variables", "misspelt"]),
         ({"needed": 1.10}, "INVALID_VARIABLE", ["variables", "needed"]),
         ({"needed": True}, "INVALID_VARIABLE", ["variables", "needed"]),
