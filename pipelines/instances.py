@@ -138,6 +138,10 @@ async def _sync_quietly(runtime: Runtime, target_id: str) -> None:
     except ProviderError as error:
         logger.warning("target %s could not be synced: %s", target_id, error)
     except Exception:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # The driver of PostgreSQL may answer the end of this process with a defect of its own.
+            raise asyncio.CancelledError from None
         logger.exception("target %s could not be synced", target_id)
 
 
