@@ -37,7 +37,7 @@ def feature_disabled(_facts: DeploymentFacts, circumstances: Circumstances) -> I
 
 def permission_denied(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
     for stage in facts.stages:
-        if stage.environment_id in circumstances.forbidden:
+        if stage.environment_id in circumstances.around.forbidden:
             yield Reason(
                 ReasonCode.PERMISSION_DENIED,
                 f'Stage "{stage.planned.name}": you may not roll back in its environment.',

@@ -119,6 +119,13 @@ def _execution_conditions(executions: Executions) -> list[sa.SQLColumnExpression
     return conditions
 
 
+async def overrides_of_executions(
+    connection: AsyncConnection, ids: Sequence[str]
+) -> list[list[dict[str, Any]] | None]:
+    """The reasons that were set aside for each execution; None for none."""
+    return await values_by_id(connection, Execution, "overrides", ids)
+
+
 async def rollbacks_of_executions(
     connection: AsyncConnection, execution_ids: Sequence[str]
 ) -> list[tuple[ExecutionRow, ...]]:

@@ -1,4 +1,4 @@
-"""What operators configure: services, environments, groups, infrastructures, pipelines."""
+"""What operators configure: services, environments, groups, infrastructures, pipelines, freeze windows."""
 
 from datetime import datetime
 from typing import Any
@@ -84,3 +84,30 @@ class Pipeline(SQLModel, table=True):
     last_sequence: int = 0
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class FreezeWindow(SQLModel, table=True):
+    """A time in which environments are left as they are. `definition` is its parsed YAML document."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    identifier: str = Field(unique=True)
+    name: str
+    definition: dict[str, Any] = Field(sa_type=sa.JSON)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class FreezeWindowEnvironment(SQLModel, table=True):
+    """An environment that a freeze window names itself."""
+
+    window_id: str = Field(primary_key=True, foreign_key="freezewindow.id")
+    environment_id: str = Field(primary_key=True, foreign_key="environment.id", index=True)
+    position: int
+
+
+class FreezeWindowGroup(SQLModel, table=True):
+    """A group that a freeze window names: it covers what belongs to the group at the time."""
+
+    window_id: str = Field(primary_key=True, foreign_key="freezewindow.id")
+    group_id: str = Field(primary_key=True, foreign_key="environmentgroup.id", index=True)
+    position: int

@@ -10,6 +10,7 @@ from db.queries.events import Events
 from db.queries.executions import (
     ExecutionRow,
     executions_by_id,
+    overrides_of_executions,
     rollbacks_of_executions,
     status_reasons_of_executions,
     yaml_of_executions,
@@ -29,6 +30,7 @@ from schema.types.connections import After, Connection, OnlyFirst, asked
 from schema.types.events import ExecutionEvent, event_of
 from schema.types.lazies import AnEligibility, APipeline
 from schema.types.node import Node
+from schema.types.override import Override
 from schema.types.stage import Stage
 from schema.warming import Relations, warm
 
@@ -47,6 +49,7 @@ class Execution(Node):
         "yaml": Relation(yaml_of_executions, attrgetter("id")),
         "status_reason": Relation(status_reasons_of_executions, _ending),
         "stages": Relation(stages_of_executions, attrgetter("id")),
+        "overrides": Relation(overrides_of_executions, attrgetter("id")),
         "original_execution": Relation(executions_by_id, attrgetter("original_execution_id")),
         "rollbacks": Relation(rollbacks_of_executions, attrgetter("id")),
     }
@@ -93,6 +96,10 @@ class Execution(Node):
     )
     def status_reason(self, info: Ctx) -> str | None:
         return info.context.loaders.optional(self.relations["status_reason"], self.row, str)
+
+    @strawberry.field(description="The reasons against it that were set aside, and why.")
+    def overrides(self, info: Ctx) -> list[Override]:
+        return info.context.loaders.mapped(self.relations["overrides"], self.row, Override.of_all)
 
     @strawberry.field(description="Its stages in the order in which it runs them.")
     async def stages(self, info: Ctx) -> list[Stage]:

@@ -9,7 +9,7 @@ from typing import Any
 from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus, StepPhase
 from pipelines.plan import Node, PlannedParallel, PlannedSequence, PlannedStage, PlannedStep
 from providers.values import Artifact, DeploymentType
-from rollback.circumstances import Circumstances
+from rollback.circumstances import Circumstances, Surroundings
 from rollback.facts import DeploymentFacts, ExecutionMark, StageFacts, Undo
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ def circumstances(**changes: Any) -> Circumstances:
         max_age=timedelta(days=30),
         at=AT,
         supported=frozenset({DeploymentType.KUBERNETES}),
-        forbidden=frozenset(),
+        around=Surroundings(),
     )
     return replace(plain, **changes)
 

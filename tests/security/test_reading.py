@@ -68,6 +68,7 @@ TABLES = {
     "EnvironmentGroup": ("environmentgroup", "identifier = 'all'"),
     "Infrastructure": ("infrastructure", "identifier = 'mine-place'"),
     "Pipeline": ("pipeline", "identifier = 'own'"),
+    "FreezeWindow": ("freezewindow", "identifier = 'everywhere'"),
     "Instance": ("instance", "environment_id IN (SELECT id FROM environment WHERE identifier = 'mine')"),
     "Execution": ("execution", "pipeline_id IN (SELECT id FROM pipeline WHERE identifier = 'own')"),
     "Stage": ("stage", "execution_id IN (SELECT id FROM execution WHERE {})"),
@@ -303,4 +304,4 @@ def test_the_caller_is_told_what_he_may(premises: Premises) -> None:
     assert told("viewer") == {"view *"}
     assert told("deployer") == {"view *"} | acting
     assert told("oncall") == {"view *", "deploy zeta", "rollback zeta"}
-    assert told("admin") == {"view *", "configure *"} | acting
+    assert told("admin") == {"view *", "configure *", "override_freeze mine"} | acting

@@ -39,6 +39,20 @@ service:
             type: K8sManifest
             spec: {store: {type: Inline, spec: {content: "kind: Service"}}}
 """
+FREEZE = """\
+freezeWindow:
+  identifier: weekend
+  name: Weekend
+  environments: [prod]
+  recurring: {cron: 0 18 * * FRI, duration: 62h, timeZone: Europe/Berlin}
+"""
+HOLIDAYS = """\
+freezeWindow:
+  identifier: holidays
+  name: Holidays
+  environmentGroups: [live]
+  once: {start: "2026-12-23T18:00:00+01:00", end: "2027-01-04T08:00:00+01:00"}
+"""
 
 
 def problems_of(text: str, vocabulary: Vocabulary = VOCABULARY) -> Sequence[tuple[ProblemCode, str]]:
@@ -49,7 +63,7 @@ def problems_of(text: str, vocabulary: Vocabulary = VOCABULARY) -> Sequence[tupl
 
 
 def test_the_unspoiled_inputs_load() -> None:
-    for text in (PIPELINE, ENVIRONMENT, INFRASTRUCTURE, SERVICE):
+    for text in (PIPELINE, ENVIRONMENT, INFRASTRUCTURE, SERVICE, FREEZE, HOLIDAYS):
         load_configuration(text, VOCABULARY, KNOWN)
 
 
@@ -120,6 +134,23 @@ MISTAKES = {
     "unknown infrastructure": PIPELINE.replace("identifier: prod-cluster", "identifier: prod-clusters"),
     "unknown connector": INFRASTRUCTURE.replace("connectorRef: cluster", "connectorRef: clster"),
     "unknown member of a group": "environmentGroup: {identifier: g, name: G, envIdentifiers: [prod, stging]}",
+    "freeze window without a time": FREEZE.replace("recurring", "#"),
+    "freeze window with two times": FREEZE + HOLIDAYS.splitlines()[-1],
+    "freeze window that covers nothing": FREEZE.replace("[prod]", "[]"),
+    "freeze window of an unknown environment": FREEZE.replace("[prod]", "[staging, prd]"),
+    "freeze window of an unknown group": HOLIDAYS.replace("[live]", "[lives]"),
+    "freeze window that names one twice": FREEZE.replace("[prod]", "[prod, staging, prod]"),
+    "freeze window without an offset": HOLIDAYS.replace("+01:00", "", 1),
+    "freeze window at no time": HOLIDAYS.replace("2026-12-23T", "23.12.2026 "),
+    "freeze window that ends before it starts": HOLIDAYS.replace("2027", "2026"),
+    "freeze window with seconds": FREEZE.replace("0 18", "0 0 18"),
+    "freeze window with a word": FREEZE.replace("0 18 * * FRI", '"@weekly"'),
+    "freeze window at random": FREEZE.replace("0 18", "R R"),
+    "freeze window at an hour that is none": FREEZE.replace("0 18", "0 25"),
+    "freeze window on a day that never is": FREEZE.replace("0 18 * * FRI", "0 0 30 2 *"),
+    "freeze window in an unknown time zone": FREEZE.replace("Berlin", "Berln"),
+    "freeze window in a directory": FREEZE.replace("Europe/Berlin", "../Europe/Berlin"),
+    "freeze window without a time zone": FREEZE.replace(", timeZone: Europe/Berlin", ""),
     "infrastructure of another environment": PIPELINE.replace(
         "identifier: prod-cluster",
         "identifier: staging-cluster",
