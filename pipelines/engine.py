@@ -24,11 +24,11 @@ from sqlalchemy.engine import make_url
 from db.columns import now
 from db.database import Database, prepare_sqlite
 from db.exclusive import only_process
-from db.outages import is_outage
 from pipelines.bell import Bell
 from pipelines.carrying import Carrier, carrier_of
 from pipelines.checkpoints import forget
 from pipelines.instances import keep_synced
+from pipelines.keeping import kept_going
 from pipelines.reconciling import settled_before
 from pipelines.runner.execution import run_execution
 from pipelines.runtime import Rules, Runtime
@@ -160,27 +160,21 @@ async def _carrying(runtime: Runtime, engine: _Engine) -> AsyncGenerator[None]:
 async def _keep_reconciled(runtime: Runtime, engine: _Engine) -> None:
     """Carry what this process has to carry and does not: after a crash, here or elsewhere, or a defect."""
     while not runtime.leaving.is_set():
-        try:
+        with kept_going("accepted executions could not be compared with the engine's workflows"):
             duties = await engine.carrier.look(engine.tasks, settled_before(engine.started))
             engine.let_go(duties.superseded)
             for execution_id in await engine.lost(duties.own):
                 await engine.enqueue(execution_id)
             engine.looked = now()
-        except Exception as error:
-            if not is_outage(error):
-                logger.exception("accepted executions could not be compared with the engine's workflows")
         await engine.carrier.rest()
 
 
 async def _keep_tidy(database: Database, engine: _Engine) -> None:
     while True:
-        try:
+        with kept_going("the records of what has ended could not be deleted"):
             if engine.carrier.leads:
                 await _forget_finished(database)
                 await engine.carrier.forget()
-        except Exception as error:
-            if not is_outage(error):
-                logger.exception("the records of what has ended could not be deleted")
         await asyncio.sleep(_TIDY_SECONDS)
 
 
