@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus
+from db.statuses import ExecutionKind, ExecutionStatus, StageStatus
 from pipelines.documents.service import Service
 from pipelines.plan import PlannedStage
 from pipelines.resolving import ResolvedStage
@@ -23,7 +23,6 @@ class ExecutionMark:
     sequence_id: int
     pipeline: str
     status: ExecutionStatus
-    rollback_status: RollbackStatus
 
     def __str__(self) -> str:
         return f"{self.kind.lower()} #{self.sequence_id} of pipeline {self.pipeline}"
@@ -41,7 +40,8 @@ class Undo:
 class StageFacts:
     """One stage of the deployment: its plan, what it recorded, and what else concerns its target.
 
-    `newer` is a more recent successful deployment of the target; `holder` the execution that holds it now.
+    `newer` is a more recent successful deployment of the target, which may have been undone there since; `holder`
+    the execution that holds it now.
     """
 
     planned: PlannedStage
@@ -55,6 +55,7 @@ class StageFacts:
     snapshot: dict[str, Any] | None
     left_groups: list[dict[str, Any]] | None
     newer: ExecutionMark | None = None
+    newer_undone: bool = False
     holder: ExecutionMark | None = None
     holder_message: str | None = None
     undos: tuple[Undo, ...] = ()

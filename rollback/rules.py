@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus, RollbackStatus
+from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus
 from pipelines.plan import steps_in
 from rollback.circumstances import Circumstances
 from rollback.expressions import holds, unresolved
@@ -73,7 +73,7 @@ def not_successful(facts: DeploymentFacts, _circumstances: Circumstances) -> Ite
 def not_latest(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
     for stage in facts.stages:
         if stage.newer is not None:
-            undone = stage.newer.rollback_status is RollbackStatus.SUCCESS
+            undone = stage.newer_undone
             yield Reason(
                 ReasonCode.NOT_LATEST_DEPLOYMENT,
                 f'Stage "{stage.planned.name}": {stage.newer} deployed to the same target later'

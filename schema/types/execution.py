@@ -59,7 +59,12 @@ class Execution(Node):
     created_at: datetime = strawberry.field(description="When it was accepted.")
     started_at: datetime | None = strawberry.field(description="When it began.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
-    rollback_status: RollbackStatus = strawberry.field(description="How far its rollback is.")
+    rollback_status: RollbackStatus = strawberry.field(
+        description="How far its rollback is: the first of STARTED, FAILURE, SUCCESS, NOT_STARTED, UNAVAILABLE "
+        "that any of its stages has. Where only some stages were rolled back, SUCCESS is about these, and the "
+        "others still say NOT_STARTED; what can be rolled back now says the eligibility. "
+        "Of a rollback: how it ended."
+    )
     attempt: int = strawberry.field(description="Of a rollback: counts the attempts to undo the same execution.")
 
     @classmethod

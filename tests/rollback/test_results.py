@@ -6,7 +6,15 @@ import itertools
 
 import pytest
 
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus, most_telling
+from db.statuses import (
+    FINISHED_STAGES,
+    ExecutionKind,
+    ExecutionStatus,
+    RollbackStatus,
+    StageStatus,
+    most_telling,
+    undo_outcome,
+)
 from pipelines.documents.failure import ActionType, FailureKind, RunsAfter
 from pipelines.plan import Strategy
 from pipelines.runner.results import Decision, End, Result, decide, execution_status, runs, worst
@@ -98,7 +106,13 @@ def test_what_runs_after_what(after: RunsAfter, failed: bool, does: bool) -> Non
 
 
 def test_the_most_telling_status_is_the_one_a_user_must_see_first() -> None:
-    order = ["STARTED", "FAILURE", "NOT_STARTED", "SUCCESS", "UNAVAILABLE"]
+    order = ["STARTED", "FAILURE", "SUCCESS", "NOT_STARTED", "UNAVAILABLE"]
     for index, status in enumerate(order):
         assert most_telling(RollbackStatus(one) for one in reversed(order[index:])) == status
     assert most_telling([]) is RollbackStatus.UNAVAILABLE
+
+
+@pytest.mark.parametrize("end", sorted(FINISHED_STAGES))
+def test_a_stage_is_undone_by_its_own_end_and_by_nothing_less(end: StageStatus) -> None:
+    undone = end in {"SUCCEEDED", "SUCCEEDED_WITH_IGNORED_FAILURES", "SKIPPED"}
+    assert undo_outcome(end) is (RollbackStatus.SUCCESS if undone else RollbackStatus.FAILURE)

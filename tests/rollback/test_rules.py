@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus
+from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind, ExecutionStatus, StageStatus
 from providers.values import DeploymentType
 from rollback.facts import DeploymentFacts
 from rollback.rules import reasons_of, undone_before
@@ -51,8 +51,7 @@ def test_not_latest_names_the_newer_and_says_when_that_is_no_way_either() -> Non
     assert (reason.code, reason.stage_id) == ("NOT_LATEST_DEPLOYMENT", "s-prod")
     assert "deployment #9 of pipeline shop" in reason.message
     assert reason.remedy == "Roll back deployment #9 of pipeline shop instead."
-    undone = mark("e9", rollback_status=RollbackStatus.SUCCESS)
-    reason = reasons_of(deployment(stage(newer=undone)), circumstances())[0]
+    reason = reasons_of(deployment(stage(newer=newer, newer_undone=True)), circumstances())[0]
     assert reason.remedy == "Run the pipeline with the version you want."
 
 
