@@ -25,6 +25,7 @@ from pipelines.runner.steps import StepRunner
 from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import base_words, stage_scope_words
 from providers.registry import AnyProvider
+from providers.sentences import sentences
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,9 @@ class StageRunner:
 
         await self.work.transaction(f"add rollback steps {self.stage.identifier}", add)
         undone = await StepRunner(self.work, self.stage, undoing=True).run_all()
-        how = "could not be rolled back" if undone.stops else "was rolled back"
-        reason = f"{result.reason} The stage {how}{f': {undone.reason}' if undone.stops else '.'}"
+        why = f": {undone.reason}" if undone.reason else ""
+        how = f"could not be rolled back{why}" if undone.stops else "was rolled back"
+        reason = sentences(result.reason, f"The stage {how}")
         return worst([Result(end=End.FAILED, reason=reason), undone.model_copy(update={"reason": reason})])
 
     async def _prove_and_end(self, result: Result) -> Result:
