@@ -20,8 +20,10 @@ from db.statuses import (
 from db.tables import Execution, ExecutionTarget, Stage, Target
 from pipelines import journal
 from pipelines.closing import close_steps
+from pipelines.leftovers import left_part
 from pipelines.plan import Plan, PlannedStage
 from pipelines.runner.results import execution_status
+from providers.sentences import sentences
 
 _UNDONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 
@@ -115,22 +117,22 @@ async def _reason(
     """Why the execution ended as it did, for those who read only this line."""
     if unexpected:
         return "Unexpected error; the server's log has the details."
-    if status is ExecutionStatus.ABORTED:
-        return abort_reason
     telling = {
-        ExecutionStatus.FAILED: StageStatus.FAILED,
-        ExecutionStatus.COMPLETED_WITH_DRIFT: StageStatus.COMPLETED_WITH_DRIFT,
+        ExecutionStatus.ABORTED: (StageStatus.ABORTED, StageStatus.FAILED),
+        ExecutionStatus.FAILED: (StageStatus.FAILED,),
+        ExecutionStatus.COMPLETED_WITH_DRIFT: (StageStatus.COMPLETED_WITH_DRIFT,),
     }.get(status)
     if telling is None:
         return None
-    row = (
-        await session.execute(
-            sa.select(col(Stage.name), col(Stage.status_reason))
-            .where(col(Stage.execution_id) == execution_id, col(Stage.status) == telling)
-            .order_by(col(Stage.ordinal))
-            .limit(1)
-        )
-    ).first()
+    rows = await session.execute(
+        sa.select(col(Stage.name), col(Stage.status_reason))
+        .where(col(Stage.execution_id) == execution_id, col(Stage.status).in_(telling))
+        .order_by(col(Stage.ordinal))
+    )
+    if status is ExecutionStatus.ABORTED:
+        left = [f'Stage "{row.name}": {part}' for row in rows if (part := left_part(row.status_reason))]
+        return sentences(abort_reason, *left) if left else abort_reason
+    row = rows.first()
     return f'Stage "{row.name}": {row.status_reason}' if row else None
 
 

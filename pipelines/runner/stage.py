@@ -16,6 +16,7 @@ from pipelines import journal
 from pipelines.closing import StageEnd, add_rollback_steps, close_stage, close_steps, stage_end
 from pipelines.documents.failure import ActionType
 from pipelines.expressions import ExpressionError, evaluate_condition
+from pipelines.leftovers import left_behind
 from pipelines.plan import PlannedStage
 from pipelines.proving import Proof, prove
 from pipelines.resolving import ResolvedStage, recording_scope, resolve
@@ -176,6 +177,9 @@ class StageRunner:
     async def _close(self, session: AsyncSession, result: Result, proof: Proof | None) -> None:
         statuses = await close_steps(session, self.work.execution_id, self.stage.id, StepStatus.ABANDONED)
         status, reason = stage_end(self.work.plan, result, proof, statuses)
+        if result.stops and not self.work.is_rollback and proof is not None and self._provider is not None:
+            left = await left_behind(session, self.stage.id, self._provider.step_types, proof)
+            reason = sentences(reason, left) if left else reason
         await close_stage(
             session,
             StageEnd(
