@@ -20,10 +20,9 @@ from db.statuses import (
 from db.tables import Execution, ExecutionTarget, Stage, Target
 from pipelines import journal
 from pipelines.closing import close_steps
-from pipelines.leftovers import left_part
+from pipelines.explaining import explain, stage_ends
 from pipelines.plan import Plan, PlannedStage
 from pipelines.runner.results import execution_status
-from providers.sentences import sentences
 
 _UNDONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 
@@ -39,7 +38,8 @@ async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *,
     ).one()
     statuses = await _finish_stages(session, execution_id, unexpected=unexpected)
     status = execution_status(plan.kind, statuses, aborted, unexpected)
-    reason = await _reason(session, execution_id, status, abort_reason, unexpected=unexpected)
+    reason = explain(plan.kind, status, await stage_ends(session, execution_id), abort_reason)
+    reason = "Unexpected error; the server's log has the details." if unexpected else reason
     await journal.move_execution(session, execution_id, status, reason)
     if original is not None:
         outcome = RollbackStatus.SUCCESS if status in _UNDONE else RollbackStatus.FAILURE
@@ -104,36 +104,6 @@ async def _finish_stages(session: AsyncSession, execution_id: str, *, unexpected
             await close_steps(session, execution_id, row.id, StepStatus.ABANDONED)
         statuses.append(status)
     return tuple(statuses)
-
-
-async def _reason(
-    session: AsyncSession,
-    execution_id: str,
-    status: ExecutionStatus,
-    abort_reason: str | None,
-    *,
-    unexpected: bool,
-) -> str | None:
-    """Why the execution ended as it did, for those who read only this line."""
-    if unexpected:
-        return "Unexpected error; the server's log has the details."
-    telling = {
-        ExecutionStatus.ABORTED: (StageStatus.ABORTED, StageStatus.FAILED),
-        ExecutionStatus.FAILED: (StageStatus.FAILED,),
-        ExecutionStatus.COMPLETED_WITH_DRIFT: (StageStatus.COMPLETED_WITH_DRIFT,),
-    }.get(status)
-    if telling is None:
-        return None
-    rows = await session.execute(
-        sa.select(col(Stage.name), col(Stage.status_reason))
-        .where(col(Stage.execution_id) == execution_id, col(Stage.status).in_(telling))
-        .order_by(col(Stage.ordinal))
-    )
-    if status is ExecutionStatus.ABORTED:
-        left = [f'Stage "{row.name}": {part}' for row in rows if (part := left_part(row.status_reason))]
-        return sentences(abort_reason, *left) if left else abort_reason
-    row = rows.first()
-    return f'Stage "{row.name}": {row.status_reason}' if row else None
 
 
 async def _open_rollback(session: AsyncSession, execution_id: str, plan: Plan) -> None:

@@ -93,8 +93,9 @@ class Execution(Node):
         return info.context.loaders.mapped(self.relations["yaml"], self.row, str)
 
     @strawberry.field(
-        description="Why it ended as it did, or why it is stopping: the last reason that was given for a status "
-        "of it; null before, and where none was given. Its stages and steps have a `statusReason` of their own."
+        description="Why it ended as it did, or why it is stopping; of a rollback that succeeded, which stages "
+        "were restored. Null before, and of a deployment that simply succeeded. Why somebody asked for it says "
+        "`reason`; stages and steps have a `statusReason` of their own."
     )
     def status_reason(self, info: Ctx) -> str | None:
         return info.context.loaders.optional(self.relations["status_reason"], self.row, str)
