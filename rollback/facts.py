@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from db.statuses import ExecutionKind, ExecutionStatus, StageStatus
+from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus, StageStatus
 from pipelines.documents.service import Service
 from pipelines.plan import PlannedStage
 from pipelines.resolving import ResolvedStage
 from pipelines.roots import Words
 from providers.values import Artifact, DeploymentType
+
+DONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,23 @@ class StageFacts:
     def previous_artifact(self) -> Artifact | None:
         stored = (self.snapshot or {}).get("artifact")
         return Artifact.model_validate(stored) if stored else None
+
+
+def undo_counts(undo: Undo) -> bool:
+    """Whether this try used up the one rollback of its stage: it succeeded, as a whole."""
+    return undo.status in UNDO_CLAIMED and undo.rollback.status in DONE
+
+
+def undone_before(stage: StageFacts) -> Undo | None:
+    """The earlier, failed or aborted rollback that had already undone this stage: it is not undone twice."""
+    return next(
+        (
+            undo
+            for undo in stage.undos
+            if undo.status in UNDO_CLAIMED and undo.rollback.status not in (*DONE, *ACTIVE_EXECUTIONS)
+        ),
+        None,
+    )
 
 
 def _instances(groups: list[dict[str, Any]] | None) -> int:

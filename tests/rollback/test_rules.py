@@ -9,8 +9,8 @@ import pytest
 
 from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind, ExecutionStatus, StageStatus
 from providers.values import DeploymentType
-from rollback.facts import DeploymentFacts
-from rollback.rules import reasons_of, undone_before
+from rollback.facts import DeploymentFacts, undone_before
+from rollback.rules import reasons_of
 from rollback.values import Eligibility, Reason, ReasonCode, Severity, Verdict
 from tests.rollback.facts import AT, circumstances, deployment, group, mark, stage, step, undo
 
@@ -64,6 +64,16 @@ def test_a_type_that_nothing_carries_is_unsupported(unsupported: DeploymentType 
 def test_no_rollback_steps_counts_steps_and_not_groups() -> None:
     assert codes(deployment(stage(nodes=(group(),)))) == ["NO_ROLLBACK_STEPS"]
     assert codes(deployment(stage(nodes=(group(group(step())),)))) == []
+
+
+def test_a_scope_is_narrowed_only_where_something_is_left_of_it() -> None:
+    bare, skipped = stage("bare", nodes=()), stage("never", status=StageStatus.SKIPPED)
+    (alone,) = reasons_of(deployment(bare, skipped), circumstances())
+    assert (alone.remedy or "").endswith("and run the pipeline with the version you want.")
+    (one,) = reasons_of(deployment(bare, stage()), circumstances())
+    assert (one.remedy or "").endswith('and narrow this rollback to the others: "Prod".')
+    both = reasons_of(deployment(bare, stage("second", nodes=())), circumstances())
+    assert {reason.remedy for reason in both} == {alone.remedy}
 
 
 def test_stages_that_never_ran_need_no_steps_and_no_way_back() -> None:
