@@ -13,10 +13,10 @@ from pipelines.runtime import Runtime
 from pipelines.scope import Reader
 from rollback.asking import platform_reasons
 from rollback.circumstances import Circumstances
-from rollback.facts import DeploymentFacts, StageFacts
+from rollback.facts import DeploymentFacts, StageFacts, undo_counts, undone_before
 from rollback.gathering import gather
 from rollback.permission import forbidden_in, require_seen
-from rollback.rules import reasons_of, undo_counts, undone_before
+from rollback.rules import reasons_of
 from rollback.values import Eligibility, Reason, Scope
 from rollback.wording import with_words
 
