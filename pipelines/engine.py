@@ -27,7 +27,7 @@ from db.outages import is_outage
 from pipelines.bell import Bell
 from pipelines.carrying import Carrier, carrier_of
 from pipelines.checkpoints import forget
-from pipelines.engine_database import APPLICATION, UNDER_WAY, engine_url
+from pipelines.engine_database import APPLICATION, KEPT, UNDER_WAY, engine_url
 from pipelines.instances import keep_synced
 from pipelines.reconciling import settled_before, unfinished
 from pipelines.retention import keep_retired
@@ -49,8 +49,6 @@ _TIDY_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
 # How long the engine's own recovery may take after a start; it finds what a process of the same id left.
 _RECOVERY_SECONDS = 30.0
-# After an execution's end nothing asks for its records, or for what the engine knows of it; people may.
-_KEEP = timedelta(days=7)
 _FORGET_AT_ONCE = 100
 
 
@@ -188,7 +186,7 @@ async def _keep_tidy(database: Database, engine: _Engine) -> None:
 
 async def _forget_finished(database: Database) -> None:
     """The events are the history; the engine's records of what has ended, however, only take up room."""
-    cutoff = now() - _KEEP
+    cutoff = now() - KEPT
     await forget(database, finished_before=cutoff)
     kept = 0
     while True:

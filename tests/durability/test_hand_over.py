@@ -143,6 +143,25 @@ def test_what_has_ended_is_not_run_again_although_its_records_are_gone(stage: Th
     assert stage.unship.events(deployment) == events
 
 
+def test_an_execution_that_does_not_fit_its_records_ends_with_everything_of_it(stage: Theatre, shop: Shop) -> None:
+    deployment = stage.unship.deploy(shop.name, tag=NEW)
+    rollback = stage.unship.roll_back(target={"executionId": deployment})["execution"]["id"]
+    with stage.unship.progress(rollback) as batches:
+        next(batch for batch in batches if any(event.get("stepStatus") == "RUNNING" for event in batch["events"]))
+        stage.kill_now()
+    with closing(sqlite3.connect(stage.directory / "data" / "unship.db")) as database, database:
+        database.execute("UPDATE checkpoint SET name = 'another' WHERE execution_id = ?", (bare(rollback),))
+    stage.unship.start()
+    assert stage.unship.finish(rollback) == "FAILED"
+    ended = stage.unship.execution(rollback)
+    assert ended["statusReason"] == "Unexpected error; the server's log has the details."
+    assert [one["status"] for one in ended["stages"]] == ["FAILED", "ABANDONED"]
+    steps = [one["status"] for one in ended["stages"][0]["steps"]]
+    assert steps[0] == "FAILED"
+    assert set(steps[1:]) <= {"ABANDONED"}
+    assert stage.unship.eligibility(executionId=deployment)["verdict"] != "INELIGIBLE"
+
+
 def workflows(engine: Path) -> set[str]:
     with closing(sqlite3.connect(engine)) as connection:
         return {row[0] for row in connection.execute("SELECT workflow_uuid FROM workflow_status")}
