@@ -23,8 +23,8 @@ import httpx2
 from db.database import Database
 from pipelines.bell import Bell
 from pipelines.peers.peer import Peer
-from tests.durability.fleets import Fleet, assert_rolled_back, begun, fleet, send
-from tests.durability.traps import Moment, Trap, trapped_world
+from tests.durability.fleets import Fleet, assert_rolled_back, begun, fleet, struck
+from tests.durability.traps import trapped_world
 from tests.support.postgres import postgres_server
 from tests.support.shop import Shop
 from tests.support.unship import Unship
@@ -70,25 +70,14 @@ def _handed_over(servers: Fleet, name: str, sent: signal.Signals, within: float)
     servers.start()
     first, second = servers.servers
     shop = Shop(name, servers.world)
-    deployment = servers.deployed(shop)
-    moments: list[float] = []
-
-    def spring() -> None:
-        moments.append(time.monotonic())
-        send(first, sent)
-
-    trap = Trap(1, Moment.AFTER, spring, r"^PATCH .*/deployments/web\?(?!.*dryRun)")
-    servers.world.set(trap)
-    rollback = begun(first, deployment)
-    former = servers.carrier(deployment)
-    assert trap.sprung.wait(30)
-    went_on = servers.goes_on_elsewhere(rollback, former, within)
+    hit = struck(servers, shop, sent)
+    went_on = servers.goes_on_elsewhere(hit.rollback, hit.former, within)
     servers.world.set(None)
     assert first.process is not None
     first.process.wait(timeout=30)
-    second.finish(rollback)
-    assert_rolled_back(second, shop, rollback)
-    return went_on - moments[0]
+    second.finish(hit.rollback)
+    assert_rolled_back(second, shop, hit.rollback)
+    return went_on - hit.at
 
 
 def _followed(servers: Fleet, runs: int) -> tuple[list[float], list[float]]:

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -22,6 +21,7 @@ from db.columns import now
 from db.tables import Environment, Infrastructure, Instance, Service, Target
 from pipelines.answers import Refused
 from pipelines.instance_records import StageMark, TargetRow, live_rows, record_instances
+from pipelines.keeping import kept_going
 from pipelines.records import open_records
 from pipelines.runtime import Runtime
 from providers.errors import ProviderError, ProviderTimedOut
@@ -121,28 +121,21 @@ async def keep_synced(runtime: Runtime, leads: Callable[[], bool] = lambda: True
         if not leads():
             await asyncio.sleep(_ASIDE_SECONDS)
             continue
-        try:
+        with kept_going("the targets due for a sync could not be read"):
             due = [key for key in await _due(runtime, interval) if not_before.get(key, now()) <= now()]
             again = now() + timedelta(seconds=interval)
             not_before = {key: at for key, at in not_before.items() if at > now()} | dict.fromkeys(due, again)
             await asyncio.gather(*(sync(target_id) for target_id in due))
-        except SQLAlchemyError:
-            logger.exception("the targets due for a sync could not be read")
         # Jitter, so that several servers do not ask the same platform at the same moment for ever.
         await asyncio.sleep(interval / _PASSES_PER_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311
 
 
 async def _sync_quietly(runtime: Runtime, target_id: str) -> None:
-    try:
-        await sync_target(runtime, target_id)
-    except ProviderError as error:
-        logger.warning("target %s could not be synced: %s", target_id, error)
-    except Exception:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            # The driver of PostgreSQL may answer the end of this process with a defect of its own.
-            raise asyncio.CancelledError from None
-        logger.exception("target %s could not be synced", target_id)
+    with kept_going(f"target {target_id} could not be synced"):
+        try:
+            await sync_target(runtime, target_id)
+        except ProviderError as error:
+            logger.warning("target %s could not be synced: %s", target_id, error)
 
 
 async def _due(runtime: Runtime, interval: float) -> Sequence[str]:

@@ -13,11 +13,11 @@ from pipelines.runtime import Runtime
 from pipelines.scope import Reader
 from rollback.asking import platform_reasons
 from rollback.circumstances import Circumstances, Surroundings
-from rollback.facts import DeploymentFacts, StageFacts
+from rollback.facts import DeploymentFacts, StageFacts, undo_counts, undone_before
 from rollback.gathering import gather
 from rollback.permission import require_seen, surroundings
 from rollback.policies import policy_reasons
-from rollback.rules import reasons_of, undo_counts, undone_before
+from rollback.rules import reasons_of
 from rollback.values import Eligibility, Reason, Scope
 from rollback.wording import with_words
 

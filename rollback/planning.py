@@ -16,8 +16,7 @@ from rollback.asking import changes_of
 from rollback.circumstances import Surroundings
 from rollback.eligibility import asked, recorded, to_undo, verdict
 from rollback.expressions import holds
-from rollback.facts import DeploymentFacts, StageFacts
-from rollback.rules import undone_before
+from rollback.facts import DeploymentFacts, StageFacts, undone_before
 from rollback.values import PlannedStageView, PlannedStepView, Reason, RollbackPlanView, Scope
 
 Changes = dict[str, tuple[Change, ...] | None]

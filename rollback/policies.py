@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from pipelines.freezing import HOW_TO_OVERRIDE, WHO_OVERRIDES
 from rollback.circumstances import Circumstances
-from rollback.facts import DeploymentFacts
-from rollback.rules import undone_before
+from rollback.facts import DeploymentFacts, undone_before
 from rollback.values import Reason, ReasonCode, Severity
 
 

@@ -59,7 +59,7 @@ class Schema(strawberry.Schema):
 def build(policy: Policy = OPEN) -> Schema:
     """The schema of this process."""
     pace = Pace()
-    executor = type("Executor", (Executor,), {"most": MOST_ROWS * policy.limits.nodes, "pace": pace})
+    executor = type("Executor", (Executor,), {"most": MOST_ROWS * policy.limits.max_nodes, "pace": pace})
     return Schema(
         policy=policy,
         pace=pace,

@@ -126,7 +126,7 @@ class Documents:
 
     def refused(self, cost: Cost, variables: object) -> GraphQLError | None:
         """Why a call of that cost, with these variables, may not run."""
-        if not few(variables, self.policy.limits.values):
+        if not few(variables, self.policy.limits.max_values):
             return too_many_values(self.policy.limits)
         return over_budget(cost.nodes, self.policy.limits)
 
@@ -169,18 +169,19 @@ class Documents:
             mutation = isinstance(node, OperationDefinitionNode) and node.operation is OperationType.MUTATION
             refused = out_of_shape(shape, limits, mutation=mutation)
             if refused is None and not fragments.cyclic:
-                refused = repeated(repeats_of(node, fragments, limits.repeats), limits)
+                refused = repeated(repeats_of(node, fragments, limits.max_repeats), limits)
             if refused is not None:
                 return refused
         return None
 
     def _parsed(self, text: str) -> DocumentNode:
         limits = self.policy.limits
-        if len(text) > limits.document_bytes or len(text.encode(errors="surrogatepass")) > limits.document_bytes:
+        most_bytes = limits.max_document_bytes
+        if len(text) > most_bytes or len(text.encode(errors="surrogatepass")) > most_bytes:
             raise too_long(limits)
-        if not within(text, limits.tokens):
+        if not within(text, limits.max_tokens):
             raise too_many_tokens(limits)
-        return parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.tokens)
+        return parse(text, max_lexical_tokens=limits.max_tokens, max_comments=limits.max_tokens)
 
     def _invalid(self, tree: DocumentNode, *, tangled: bool) -> tuple[GraphQLError, ...]:
         """What the library finds. Where fragments go in circles or share a name, the measure does not hold for the

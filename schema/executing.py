@@ -45,7 +45,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
     altogether are cut off: what they would come to was an estimate.
     """
 
-    most = MOST_ROWS * Limits().nodes
+    most = MOST_ROWS * Limits().max_nodes
     pace = Pace()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -46,7 +46,7 @@ class Guard(SchemaExtension):
         """Mutations take their time: an answer that comes late is better than an effect that nobody is told of."""
         limits = self._documents.policy.limits
         mutation = self.execution_context.operation_type is OperationType.MUTATION
-        limit = asyncio.timeout(None if mutation else limits.seconds)
+        limit = asyncio.timeout(None if mutation else limits.execution_seconds)
         try:
             async with limit:
                 yield
@@ -73,9 +73,9 @@ def used(cost: Cost, limits: Limits) -> dict[str, dict[str, int]]:
     """Each measure with its limit."""
     shape = cost.shape
     return {
-        "depth": {"used": shape.depth, "limit": limits.depth},
-        "fields": {"used": shape.fields, "limit": limits.fields},
-        "aliases": {"used": shape.aliases, "limit": limits.aliases},
-        "directives": {"used": shape.directives, "limit": limits.directives},
-        "nodes": {"used": cost.nodes, "limit": limits.nodes},
+        "depth": {"used": shape.depth, "limit": limits.max_depth},
+        "fields": {"used": shape.fields, "limit": limits.max_fields},
+        "aliases": {"used": shape.aliases, "limit": limits.max_aliases},
+        "directives": {"used": shape.directives, "limit": limits.max_directives},
+        "nodes": {"used": cost.nodes, "limit": limits.max_nodes},
     }

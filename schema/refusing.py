@@ -18,23 +18,23 @@ class TooMuch(GraphQLError):
 
 
 def too_long(limits: Limits) -> TooMuch:
-    most = limits.document_bytes
+    most = limits.max_document_bytes
     return TooMuch(f"The document is longer than {most} bytes; send texts as variables.", "QUERY_TOO_LARGE", most)
 
 
 def too_many_tokens(limits: Limits) -> TooMuch:
-    most = limits.tokens
+    most = limits.max_tokens
     return TooMuch(f"The document has more than {most} tokens.", "TOO_MANY_TOKENS", most)
 
 
 def too_many_definitions(operations: int, fragments: int, limits: Limits) -> TooMuch | None:
     """Why a document may not carry so many operations and fragments."""
-    if operations > limits.operations:
-        message = f"The document has more than {limits.operations} operations."
-        return TooMuch(message, "TOO_MANY_OPERATIONS", limits.operations)
-    if fragments > limits.fragments:
-        message = f"The document has more than {limits.fragments} fragments."
-        return TooMuch(message, "TOO_MANY_FRAGMENTS", limits.fragments)
+    if operations > limits.max_operations:
+        message = f"The document has more than {limits.max_operations} operations."
+        return TooMuch(message, "TOO_MANY_OPERATIONS", limits.max_operations)
+    if fragments > limits.max_fragments:
+        message = f"The document has more than {limits.max_fragments} fragments."
+        return TooMuch(message, "TOO_MANY_FRAGMENTS", limits.max_fragments)
     return None
 
 
@@ -45,24 +45,24 @@ def out_of_shape(shape: Shape, limits: Limits, *, mutation: bool) -> TooMuch | N
 
 def repeated(pairs: int, limits: Limits) -> TooMuch | None:
     """Why the same fields may not be selected again so often."""
-    if pairs <= limits.repeats:
+    if pairs <= limits.max_repeats:
         return None
-    return TooMuch("The same fields are selected too often.", "TOO_MANY_REPEATS", limits.repeats)
+    return TooMuch("The same fields are selected too often.", "TOO_MANY_REPEATS", limits.max_repeats)
 
 
 def too_many_values(limits: Limits) -> TooMuch:
-    most = limits.values
+    most = limits.max_values
     return TooMuch(f"The variables have more than {most} values.", "TOO_MANY_VALUES", most)
 
 
 def over_budget(nodes: int, limits: Limits) -> TooMuch | None:
-    if nodes <= limits.nodes:
+    if nodes <= limits.max_nodes:
         return None
     return TooMuch(
-        f"The lists of this operation may come to {nodes} objects, and {limits.nodes} are allowed;"
+        f"The lists of this operation may come to {nodes} objects, and {limits.max_nodes} are allowed;"
         " ask for smaller pages.",
         "TOO_MANY_NODES",
-        limits.nodes,
+        limits.max_nodes,
     )
 
 
@@ -74,9 +74,9 @@ def too_many_rows(most: int) -> TooMuch:
 
 def too_slow(limits: Limits) -> TooMuch:
     return TooMuch(
-        f"The operation took longer than {limits.seconds:g} seconds; ask for less.",
+        f"The operation took longer than {limits.execution_seconds:g} seconds; ask for less.",
         "EXECUTION_TIMEOUT",
-        limits.seconds,
+        limits.execution_seconds,
     )
 
 
@@ -85,13 +85,13 @@ def _excesses(shape: Shape, limits: Limits, *, mutation: bool) -> Iterator[TooMu
         yield TooMuch(
             "An operation may have one mutation; send the others by themselves.", "TOO_MANY_MUTATIONS", 1
         )
-    if shape.depth > limits.depth:
-        yield TooMuch(f"Fields are nested more than {limits.depth} deep.", "TOO_DEEP", limits.depth)
+    if shape.depth > limits.max_depth:
+        yield TooMuch(f"Fields are nested more than {limits.max_depth} deep.", "TOO_DEEP", limits.max_depth)
     # A spread of a fragment with nothing in it costs as well.
-    if shape.fields > limits.fields or shape.selections > 2 * limits.fields:
-        yield TooMuch(f"There are more than {limits.fields} fields.", "TOO_MANY_FIELDS", limits.fields)
-    if shape.aliases > limits.aliases:
-        yield TooMuch(f"There are more than {limits.aliases} aliases.", "TOO_MANY_ALIASES", limits.aliases)
-    if shape.directives > limits.directives:
-        message = f"There are more than {limits.directives} directives."
-        yield TooMuch(message, "TOO_MANY_DIRECTIVES", limits.directives)
+    if shape.fields > limits.max_fields or shape.selections > 2 * limits.max_fields:
+        yield TooMuch(f"There are more than {limits.max_fields} fields.", "TOO_MANY_FIELDS", limits.max_fields)
+    if shape.aliases > limits.max_aliases:
+        yield TooMuch(f"There are more than {limits.max_aliases} aliases.", "TOO_MANY_ALIASES", limits.max_aliases)
+    if shape.directives > limits.max_directives:
+        message = f"There are more than {limits.max_directives} directives."
+        yield TooMuch(message, "TOO_MANY_DIRECTIVES", limits.max_directives)

@@ -1,7 +1,7 @@
 """The settings that others need, as they take them. Imports pipelines, schema and its neighbours."""
 
 from pipelines.runtime import Rules
-from schema.limits import Limits, Policy
+from schema.limits import Policy
 from schema.pacing import Pace
 from server.graphql_service import Load
 from server.rates import Rates
@@ -21,26 +21,13 @@ def rules_of(settings: Settings) -> Rules:
         allow_scripts=settings.allow_scripts,
         lease_seconds=settings.lease_seconds,
         authorize=settings.authenticates,
+        retention_days=settings.retention_days,
     )
 
 
 def policy_of(settings: Settings) -> Policy:
     """What documents may ask for, and what clients are told."""
-    limits = Limits(
-        document_bytes=settings.max_document_bytes,
-        tokens=settings.max_tokens,
-        depth=settings.max_depth,
-        fields=settings.max_fields,
-        aliases=settings.max_aliases,
-        directives=settings.max_directives,
-        fragments=settings.max_fragments,
-        repeats=settings.max_repeats,
-        values=settings.max_values,
-        operations=settings.max_operations,
-        nodes=settings.max_nodes,
-        seconds=settings.execution_seconds,
-    )
-    return Policy(limits, settings.shows_schema)
+    return Policy(settings, settings.shows_schema)
 
 
 def load_of(settings: Settings, pace: Pace | None = None) -> Load:

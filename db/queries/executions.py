@@ -174,7 +174,7 @@ async def executions_by_id(connection: AsyncConnection, ids: Sequence[str]) -> l
 
 
 async def status_reasons_of_executions(connection: AsyncConnection, ids: Sequence[str]) -> list[str | None]:
-    """Of each execution, the last reason that was given for a status of it."""
+    """Of each execution, the last reason that was given for a status of it; not why somebody asked for it."""
     rows = await connection.execute(_STATUS_REASONS, {"ids": ids})
     found: dict[str, str | None] = {row[0]: row[1] for row in rows}
     return [found.get(key) for key in ids]
@@ -187,6 +187,7 @@ def _last_reason() -> sa.ScalarSelect[str | None]:
         .where(
             col(Event.execution_id) == col(Execution.id),
             col(Event.type) == EventType.EXECUTION_STATUS_CHANGED,
+            col(Event.status) != ExecutionStatus.QUEUED.value,
             col(Event.message).is_not(None),
         )
         .order_by(col(Event.sequence).desc())

@@ -193,5 +193,5 @@ class IdempotencyKey(SQLModel, table=True):
     subject: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     input_hash: str
-    execution_id: str = Field(foreign_key="execution.id")
+    execution_id: str = Field(foreign_key="execution.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

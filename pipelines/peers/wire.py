@@ -9,10 +9,10 @@ from collections.abc import Callable
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from db.database import Database
 from pipelines.bell import Bell
+from pipelines.keeping import kept_going
 from pipelines.peers.channel import CHANNEL, GOODBYE
 
 logger = logging.getLogger(__name__)
@@ -43,11 +43,9 @@ class Wire:
             self._something.clear()
             payloads = [f"{self._id} {execution_id}" for execution_id in self._unsaid]
             self._unsaid.clear()
-            try:
+            with kept_going("the other processes were not woken, and look by themselves"):
                 async with self._database.engine.begin() as connection:
                     await connection.execute(_SAY, {"channel": CHANNEL, "payloads": payloads})
-            except SQLAlchemyError as error:
-                logger.warning("the other processes were not woken, and look by themselves: %s", error)
 
     async def keep_hearing(self) -> None:
         url = make_url(self._database.url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -18,17 +18,32 @@ from providers.asg.values import (
     SwapServiceSpec,
 )
 from providers.aws.values import CONNECTOR_TYPE
-from providers.interface import ManifestType, StepType, Verb
+from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
 from providers.values import DeploymentType, InstanceDetails
+
+_CANARY = Leftover(
+    "The canary takes its share of the traffic until an AsgCanaryDelete step removes it.",
+    until=frozenset({"AsgCanaryDelete"}),
+)
+_COLOUR = Leftover(
+    "The new colour has no production traffic; the next AsgBlueGreenDeploy takes its place, and "
+    "AsgBlueGreenRollback among the rollbackSteps removes it.",
+    until=frozenset({"AsgBlueGreenSwapService"}),
+)
+_SWAPPED = Leftover(
+    "Production may lead to the new colour; AsgBlueGreenRollback among the rollbackSteps leads it back."
+)
 
 _STEPS = (
     StepType("AsgRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
     StepType("AsgRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
-    StepType("AsgCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec),
+    StepType("AsgCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec, leftover=_CANARY),
     StepType("AsgCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("AsgBlueGreenDeploy", Verb.DEPLOY, BlueGreenDeploySpec),
-    StepType("AsgBlueGreenSwapService", Verb.DEPLOY, SwapServiceSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AsgBlueGreenDeploy", Verb.DEPLOY, BlueGreenDeploySpec, leftover=_COLOUR),
+    StepType(
+        "AsgBlueGreenSwapService", Verb.DEPLOY, SwapServiceSpec, as_rollback_step=Verb.ROLL_BACK, leftover=_SWAPPED
+    ),
     StepType("AsgBlueGreenRollback", Verb.ROLL_BACK, BlueGreenRollbackSpec),
 )
 

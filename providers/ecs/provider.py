@@ -18,20 +18,33 @@ from providers.ecs.values import (
     RollingRollbackSpec,
     TaskDetails,
 )
-from providers.interface import ManifestType, StepType, Verb
+from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
 from providers.values import (
     DeploymentType,
     InstanceDetails,
 )
 
+_CANARY = Leftover(
+    "The canary takes its share of the traffic until an EcsCanaryDelete step removes it.",
+    until=frozenset({"EcsCanaryDelete"}),
+)
+_COLOUR = Leftover(
+    "The new colour has no production traffic; the next EcsBlueGreenCreateService takes its place, and "
+    "EcsBlueGreenRollback among the rollbackSteps removes it.",
+    until=frozenset({"EcsBlueGreenSwapTargetGroups"}),
+)
+_SWAPPED = Leftover(
+    "Production may lead to the new colour; EcsBlueGreenRollback among the rollbackSteps leads it back."
+)
+
 _STEPS = (
     StepType("EcsRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
     StepType("EcsRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
-    StepType("EcsCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec),
+    StepType("EcsCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec, leftover=_CANARY),
     StepType("EcsCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("EcsBlueGreenCreateService", Verb.DEPLOY, BlueGreenCreateSpec),
-    StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, BlueGreenSwapSpec),
+    StepType("EcsBlueGreenCreateService", Verb.DEPLOY, BlueGreenCreateSpec, leftover=_COLOUR),
+    StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, BlueGreenSwapSpec, leftover=_SWAPPED),
     StepType("EcsBlueGreenRollback", Verb.ROLL_BACK, BlueGreenRollbackSpec),
 )
 

@@ -62,7 +62,12 @@ class Execution(Node):
     created_at: datetime = strawberry.field(description="When it was accepted.")
     started_at: datetime | None = strawberry.field(description="When it began.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
-    rollback_status: RollbackStatus = strawberry.field(description="How far its rollback is.")
+    rollback_status: RollbackStatus = strawberry.field(
+        description="How far its rollback is: the first of STARTED, FAILURE, SUCCESS, NOT_STARTED, UNAVAILABLE "
+        "that any of its stages has. Where only some stages were rolled back, SUCCESS is about these, and the "
+        "others still say NOT_STARTED; what can be rolled back now says the eligibility. "
+        "Of a rollback: how it ended."
+    )
     attempt: int = strawberry.field(description="Of a rollback: counts the attempts to undo the same execution.")
 
     @classmethod
@@ -91,8 +96,9 @@ class Execution(Node):
         return info.context.loaders.mapped(self.relations["yaml"], self.row, str)
 
     @strawberry.field(
-        description="Why it ended as it did, or why it is stopping: the last reason that was given for a status "
-        "of it; null before, and where none was given. Its stages and steps have a `statusReason` of their own."
+        description="Why it ended as it did, or why it is stopping; of a rollback that succeeded, which stages "
+        "were restored. Null before, and of a deployment that simply succeeded. Why somebody asked for it says "
+        "`reason`; stages and steps have a `statusReason` of their own."
     )
     def status_reason(self, info: Ctx) -> str | None:
         return info.context.loaders.optional(self.relations["status_reason"], self.row, str)

@@ -1,4 +1,4 @@
-"""A world with traps and effects that are counted, and one installation in it, for each module."""
+"""A world with traps and effects that are counted, and one installation or one fleet in it, for each module."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.durability.fleets import Fleet, fleet
 from tests.durability.ordeals import Theatre, theatre
 from tests.durability.traps import TrappedWorld, trapped_world
+from tests.support.postgres import PostgresServer
 from tests.support.shop import Shop
 
-__all__ = ["shop", "stage", "world"]
+__all__ = ["servers", "shop", "shop_name", "stage", "world"]
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,26 @@ def stage(world: TrappedWorld, tmp_path_factory: pytest.TempPathFactory) -> Gene
         yield running
 
 
+@pytest.fixture(scope="module")
+def servers(
+    world: TrappedWorld, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Fleet]:
+    """Two servers on one PostgreSQL."""
+    with (
+        postgres.fresh_database() as url,
+        fleet(world, url, tmp_path_factory.mktemp("fleet")) as running,
+    ):
+        yield running
+
+
 @pytest.fixture
-def shop(stage: Theatre, request: pytest.FixtureRequest) -> Shop:
+def shop_name(request: pytest.FixtureRequest) -> str:
+    """The test's own, its parameters included."""
+    words = re.sub(r"[^a-z0-9]+", "_", request.node.name.lower())
+    return f"s_{words[-40:].strip('_')}"
+
+
+@pytest.fixture
+def shop(stage: Theatre, shop_name: str) -> Shop:
     """A shop of the test's own, deployed in its old version."""
-    name = re.sub(r"[^a-z0-9]+", "_", request.node.name.lower()).strip("_")[:40].strip("_")
-    return stage.shop(f"s_{name}")
+    return stage.shop(shop_name)

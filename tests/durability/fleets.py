@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from tests.support.shop import NEW, OLD, Shop
 from tests.support.unship import Unship
 
 LEASE_SECONDS = 3
+_PATIENCE_SECONDS = 30.0
+# The request that gives a workload its old version back; each stage sends one.
+_CHANGE = r"^PATCH .*/deployments/web\?(?!.*dryRun)"
 
 
 class Fleet:
@@ -115,6 +119,37 @@ def begun(server: Unship, deployment: str) -> str:
     assert payload["userErrors"] == []
     execution: str = payload["execution"]["id"]
     return execution
+
+
+@dataclass(frozen=True)
+class Struck:
+    """A rollback whose carrier got a signal on the way.
+
+    `former` is that carrier by its own name, `mark` the effects before the rollback, `at` when (monotonic).
+    """
+
+    rollback: str
+    former: str
+    mark: int
+    at: float
+
+
+def struck(servers: Fleet, shop: Shop, sent: signal.Signals, moment: Moment = Moment.AFTER) -> Struck:
+    """Begin a rollback at the first server, which gets the signal at the rollback's first change of a workload."""
+    first = servers.servers[0]
+    deployment, mark = servers.deployed(shop), servers.effects.mark
+    at: list[float] = []
+
+    def strike() -> None:
+        at.append(time.monotonic())
+        send(first, sent)
+
+    trap = Trap(1, moment, strike, _CHANGE)
+    servers.world.set(trap)
+    rollback = begun(first, deployment)
+    former = servers.carrier(deployment)
+    assert trap.sprung.wait(_PATIENCE_SECONDS)
+    return Struck(rollback, former, mark, at[0])
 
 
 def assert_rolled_back(server: Unship, shop: Shop, rollback: str) -> None:

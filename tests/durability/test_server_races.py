@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,8 +37,8 @@ def servers(
 
 
 @pytest.fixture
-def shop(servers: Fleet, request: pytest.FixtureRequest) -> Shop:
-    return Shop(re.sub(r"[^a-z0-9]+", "_", request.node.name.lower())[-40:].strip("_"), servers.world)
+def shop(servers: Fleet, shop_name: str) -> Shop:
+    return Shop(shop_name, servers.world)
 
 
 def at_all(servers: Fleet, query: str, inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:

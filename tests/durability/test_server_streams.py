@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from pipelines import follow
-from tests.durability.fleets import Fleet, assert_rolled_back, begun, fleet, send
+from tests.durability.fleets import Fleet, assert_rolled_back, begun, send
 from tests.durability.ordeals import ROLLED_BACK
 from tests.durability.test_streams import over_a_socket, over_events, read
 from tests.durability.traps import Moment, Trap, TrappedWorld, trapped_world
-from tests.support.postgres import PostgresServer
 from tests.support.shop import NEW, Shop
 
 # Rollouts that last until a server is there again.
@@ -25,17 +24,6 @@ _TICK = 0.1
 @pytest.fixture(scope="module")
 def world() -> Generator[TrappedWorld]:
     with trapped_world(_TICK) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def servers(
-    world: TrappedWorld, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Fleet]:
-    with (
-        postgres.fresh_database() as url,
-        fleet(world, url, tmp_path_factory.mktemp("fleet")) as running,
-    ):
         yield running
 
 

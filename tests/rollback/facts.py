@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus, StepPhase
+from db.statuses import ExecutionKind, ExecutionStatus, StageStatus, StepPhase
 from pipelines.plan import Node, PlannedParallel, PlannedSequence, PlannedStage, PlannedStep
 from providers.values import Artifact, DeploymentType
 from rollback.circumstances import Circumstances, Surroundings
@@ -32,9 +32,8 @@ def mark(
     execution_id: str = "e2",
     status: ExecutionStatus = ExecutionStatus.SUCCEEDED,
     kind: ExecutionKind = ExecutionKind.DEPLOYMENT,
-    rollback_status: RollbackStatus = RollbackStatus.NOT_STARTED,
 ) -> ExecutionMark:
-    return ExecutionMark(execution_id, kind, int(execution_id[1:]), "shop", status, rollback_status)
+    return ExecutionMark(execution_id, kind, int(execution_id[1:]), "shop", status)
 
 
 def undo(status: StageStatus, of: ExecutionStatus, execution_id: str = "e3") -> Undo:

@@ -175,7 +175,7 @@ def test_what_frontends_and_tools_ask_is_within_the_limits(query: str) -> None:
 @pytest.mark.parametrize("query", ["{ services(first: 1) { nodes { name } } }", "{ viewer { subject } }"])
 def test_a_query_out_of_time_is_cut(history_url: str, query: str) -> None:
     async def check(api: Api) -> None:
-        schema = build(Policy(Limits(seconds=1e-9)))
+        schema = build(Policy(Limits(execution_seconds=1e-9)))
         result = await schema.execute(query, {}, RequestContext(api.runtime, unrestricted("tester")))
         codes = [(error.extensions or {})["code"] for error in result.errors or []]
         # What needs no waiting is never cut.
@@ -186,7 +186,7 @@ def test_a_query_out_of_time_is_cut(history_url: str, query: str) -> None:
 
 def test_the_time_limit_is_for_starting_a_subscription_not_for_its_events(history_url: str) -> None:
     async def check(api: Api) -> None:
-        schema = build(Policy(Limits(seconds=0.05)))
+        schema = build(Policy(Limits(execution_seconds=0.05)))
         context = RequestContext(api.runtime, unrestricted("tester"))
         results: Any = await schema.subscribe("subscription { executionsChanged { id } }", {}, context)
         waiting = asyncio.ensure_future(anext(results))

@@ -56,7 +56,7 @@ def test_what_is_held_goes_on_afterwards_and_who_left_takes_no_turn() -> None:
 
 
 def test_a_query_waits_for_its_next_list_and_a_mutation_does_not(history_url: str) -> None:
-    schema = build(Policy(Limits(depth=9)))
+    schema = build(Policy(Limits(max_depth=9)))
 
     async def check(api: Api) -> None:
         async def ask(query: str) -> Any:
@@ -76,7 +76,8 @@ def test_a_query_waits_for_its_next_list_and_a_mutation_does_not(history_url: st
 
 
 def test_rows_beyond_the_estimate_are_cut_off(history_url: str) -> None:
-    schema = build(Policy(Limits(nodes=4)))
+    # Fewer than an operator may set.
+    schema = build(Policy(Limits.model_construct(max_nodes=4)))
     many = (
         '{ environment(identifier: "environment0") { services { service { environments { rollbackStatus } } } } }'
     )
@@ -87,7 +88,7 @@ def test_rows_beyond_the_estimate_are_cut_off(history_url: str) -> None:
         )
         assert found.errors is None
         # The estimate is made to fit, the truth is six services with three environments each.
-        schema.documents.policy = Policy(Limits(nodes=10_000))
+        schema.documents.policy = Policy(Limits(max_nodes=10_000))
         answer = await schema.execute(many, {}, RequestContext(api.runtime, unrestricted("tester")))
         assert {(error.extensions or {})["code"] for error in answer.errors or []} == {"TOO_MANY_NODES"}
 

@@ -238,7 +238,7 @@ def test_a_colour_is_known_to_be_deployed_to_since() -> None:
 def test_a_preview_names_images_and_groups() -> None:
     live = {"web": group(changed(template=SECOND)), "web__1": group(changed(name="web__1"))}
     images = {FIRST: "ami-1", SECOND: None}
-    found = changes(snapshot(WEB, changed(name="web__2")), live, [], images)
+    found = changes(snapshot(WEB, changed(name="web__2")), live, [], images, {})
     assert [(item.resource, item.field, item.current, item.target) for item in found] == [
         ("Auto Scaling group web", "launch template", "web version 2", "ami-1 (web version 1)"),
         ("Auto Scaling group web__2", "group", None, "2 instances at ami-1 (web version 1)"),
