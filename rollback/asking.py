@@ -47,7 +47,7 @@ async def _changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...]
         if records.snapshot is None:
             return None
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return await records.provider.preview(records.target, records.release, records.snapshot)
+            return await records.provider.preview(records.target, records.snapshot)
     except (TimeoutError, ProviderError):
         return None
 
@@ -60,7 +60,7 @@ def _records(runtime: Runtime, stage: StageFacts) -> StageRecords:
 async def _preflight(records: StageRecords) -> tuple[Obstacle, ...]:
     if records.snapshot is None:
         return ()
-    return await records.provider.preflight(records.target, records.release, records.snapshot)
+    return await records.provider.preflight(records.target, records.snapshot)
 
 
 async def _live_reasons(records: StageRecords, stage: StageFacts) -> tuple[Reason, ...]:
