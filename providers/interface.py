@@ -136,13 +136,11 @@ class Verbs(Protocol[TargetT_contra, SnapshotT]):
         """The live copies at this moment, in a stable order."""
         ...
 
-    async def preview(self, target: TargetT_contra, release: Release, snapshot: SnapshotT) -> tuple[Change, ...]:
+    async def preview(self, target: TargetT_contra, snapshot: SnapshotT) -> tuple[Change, ...]:
         """What `roll_back` to `snapshot` would change, read from the live state. Changes nothing."""
         ...
 
-    async def preflight(
-        self, target: TargetT_contra, release: Release, snapshot: SnapshotT
-    ) -> tuple[Obstacle, ...]:
+    async def preflight(self, target: TargetT_contra, snapshot: SnapshotT) -> tuple[Obstacle, ...]:
         """Whether the way back is open: is what the snapshot refers to still there. Changes nothing."""
         ...
 

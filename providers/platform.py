@@ -45,11 +45,11 @@ class Platform(Generic[TargetT, SnapshotT]):
     async def instances(self, target: TargetT, release: Release) -> tuple[LiveInstance, ...]:
         return await self.load().instances(target, release)
 
-    async def preview(self, target: TargetT, release: Release, snapshot: SnapshotT) -> tuple[Change, ...]:
-        return await self.load().preview(target, release, snapshot)
+    async def preview(self, target: TargetT, snapshot: SnapshotT) -> tuple[Change, ...]:
+        return await self.load().preview(target, snapshot)
 
-    async def preflight(self, target: TargetT, release: Release, snapshot: SnapshotT) -> tuple[Obstacle, ...]:
-        return await self.load().preflight(target, release, snapshot)
+    async def preflight(self, target: TargetT, snapshot: SnapshotT) -> tuple[Obstacle, ...]:
+        return await self.load().preflight(target, snapshot)
 
     async def check(self, connector: str) -> str:
         return await self.load().check(connector)

@@ -50,7 +50,7 @@ async def _changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...]
         if records.snapshot is None:
             return None
         async with asyncio.timeout(_ANSWER_SECONDS):
-            found = await records.provider.preview(records.target, records.release, records.snapshot)
+            found = await records.provider.preview(records.target, records.snapshot)
         return tuple(_without(secrets, change) for change in found)
     except (TimeoutError, ProviderError):
         return None
@@ -73,7 +73,7 @@ def _records(runtime: Runtime, stage: StageFacts, secrets: set[str]) -> StageRec
 async def _preflight(records: StageRecords) -> tuple[Obstacle, ...]:
     if records.snapshot is None:
         return ()
-    return await records.provider.preflight(records.target, records.release, records.snapshot)
+    return await records.provider.preflight(records.target, records.snapshot)
 
 
 async def _live_reasons(records: StageRecords, stage: StageFacts) -> tuple[Reason, ...]:

@@ -62,20 +62,10 @@ class AsgVerbs:
     async def instances(self, target: AsgTarget, release: Release) -> tuple[LiveInstance, ...]:
         return await instances.instances(Site(self._region(target)), release)
 
-    async def preview(
-        self,
-        target: AsgTarget,
-        release: Release,  # noqa: ARG002 - the snapshot names the groups
-        snapshot: AsgSnapshot,
-    ) -> tuple[Change, ...]:
+    async def preview(self, target: AsgTarget, snapshot: AsgSnapshot) -> tuple[Change, ...]:
         return await checking.preview(Site(self._region(target)), snapshot)
 
-    async def preflight(
-        self,
-        target: AsgTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: AsgSnapshot,
-    ) -> tuple[Obstacle, ...]:
+    async def preflight(self, target: AsgTarget, snapshot: AsgSnapshot) -> tuple[Obstacle, ...]:
         return await checking.obstacles(Site(self._region(target)), snapshot)
 
     async def check(self, connector: str) -> str:

@@ -83,20 +83,10 @@ class EcsVerbs:
     async def instances(self, target: EcsTarget, release: Release) -> tuple[LiveInstance, ...]:
         return await capture.instances(self._site(target), release)
 
-    async def preview(
-        self,
-        target: EcsTarget,
-        release: Release,  # noqa: ARG002 - the snapshot says which services there are
-        snapshot: EcsSnapshot,
-    ) -> tuple[Change, ...]:
+    async def preview(self, target: EcsTarget, snapshot: EcsSnapshot) -> tuple[Change, ...]:
         return await previewing.preview(self._site(target), snapshot)
 
-    async def preflight(
-        self,
-        target: EcsTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: EcsSnapshot,
-    ) -> tuple[Obstacle, ...]:
+    async def preflight(self, target: EcsTarget, snapshot: EcsSnapshot) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
 
     async def check(self, connector: str) -> str:

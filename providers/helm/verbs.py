@@ -51,20 +51,10 @@ class HelmVerbs:
     async def instances(self, target: HelmTarget, release: Release) -> tuple[LiveInstance, ...]:
         return await instances.instances(self._site(target), release)
 
-    async def preview(
-        self,
-        target: HelmTarget,
-        release: Release,  # noqa: ARG002 - Helm's records say what the release was
-        snapshot: HelmSnapshot,
-    ) -> tuple[Change, ...]:
+    async def preview(self, target: HelmTarget, snapshot: HelmSnapshot) -> tuple[Change, ...]:
         return await preflight.preview(self._site(target), snapshot)
 
-    async def preflight(
-        self,
-        target: HelmTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: HelmSnapshot,
-    ) -> tuple[Obstacle, ...]:
+    async def preflight(self, target: HelmTarget, snapshot: HelmSnapshot) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
 
     async def check(self, connector: str) -> str:

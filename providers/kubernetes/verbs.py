@@ -89,20 +89,10 @@ class KubernetesVerbs:
     async def instances(self, target: KubernetesTarget, release: Release) -> tuple[LiveInstance, ...]:
         return await instances.instances(self._site(target), release)
 
-    async def preview(
-        self,
-        target: KubernetesTarget,
-        release: Release,  # noqa: ARG002 - the history says what the release touched
-        snapshot: KubernetesSnapshot,
-    ) -> tuple[Change, ...]:
+    async def preview(self, target: KubernetesTarget, snapshot: KubernetesSnapshot) -> tuple[Change, ...]:
         return await preflight.preview(self._site(target), snapshot)
 
-    async def preflight(
-        self,
-        target: KubernetesTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: KubernetesSnapshot,
-    ) -> tuple[Obstacle, ...]:
+    async def preflight(self, target: KubernetesTarget, snapshot: KubernetesSnapshot) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
 
     async def check(self, connector: str) -> str:

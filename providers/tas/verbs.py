@@ -70,20 +70,10 @@ class TasVerbs:
     async def instances(self, target: TasTarget, release: Release) -> tuple[LiveInstance, ...]:
         return await instances.instances(self.site(target), release)
 
-    async def preview(
-        self,
-        target: TasTarget,
-        release: Release,  # noqa: ARG002 - the snapshot names the apps
-        snapshot: TasSnapshot,
-    ) -> tuple[Change, ...]:
+    async def preview(self, target: TasTarget, snapshot: TasSnapshot) -> tuple[Change, ...]:
         return await preflight.preview(self.site(target), snapshot)
 
-    async def preflight(
-        self,
-        target: TasTarget,
-        release: Release,  # noqa: ARG002 - as in preview
-        snapshot: TasSnapshot,
-    ) -> tuple[Obstacle, ...]:
+    async def preflight(self, target: TasTarget, snapshot: TasSnapshot) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self.site(target), snapshot)
 
     async def check(self, connector: str) -> str:

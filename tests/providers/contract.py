@@ -227,8 +227,8 @@ def test_reading_changes_nothing(platform: Platform) -> None:
         mark, fingerprint = platform.world.requests.mark, platform.fingerprint()
         await story.capture(NEW)
         await platform.provider.instances(platform.target, release)
-        await platform.provider.preview(platform.target, release, snapshot)
-        await platform.provider.preflight(platform.target, release, snapshot)
+        await platform.provider.preview(platform.target, snapshot)
+        await platform.provider.preflight(platform.target, snapshot)
         assert platform.effects(mark) == []
         assert platform.fingerprint() == fingerprint
 
@@ -238,11 +238,10 @@ def test_reading_changes_nothing(platform: Platform) -> None:
 def test_the_preview_says_what_happens_and_then_nothing(platform: Platform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
-        release = platform.release(NEW)
-        changes = await platform.provider.preview(platform.target, release, snapshot)
+        changes = await platform.provider.preview(platform.target, snapshot)
         assert any(NEW in (change.current or "") and OLD in (change.target or "") for change in changes)
         await story.roll_back(snapshot, TestAttempt("third"))
-        assert await platform.provider.preview(platform.target, release, snapshot) == ()
+        assert await platform.provider.preview(platform.target, snapshot) == ()
 
     tell(platform, story)
 
@@ -250,7 +249,7 @@ def test_the_preview_says_what_happens_and_then_nothing(platform: Platform) -> N
 def test_preflight_is_silent_where_the_way_is_open(platform: Platform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
-        assert await platform.provider.preflight(platform.target, platform.release(NEW), snapshot) == ()
+        assert await platform.provider.preflight(platform.target, snapshot) == ()
 
     tell(platform, story)
 
@@ -259,7 +258,7 @@ def test_preflight_names_what_closes_the_way_and_so_does_the_rollback(platform: 
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
         platform.close_the_way()
-        obstacles = await platform.provider.preflight(platform.target, platform.release(NEW), snapshot)
+        obstacles = await platform.provider.preflight(platform.target, snapshot)
         assert [item for item in obstacles if item.blocking and item.message and item.remedy]
         before = platform.state()
         with pytest.raises(ProviderError):
@@ -276,7 +275,7 @@ def test_every_request_that_changes_something_is_announced_and_guarded(platform:
         await story.deploy(OLD, first)
         snapshot = await story.capture(NEW)
         await story.deploy(NEW, second)
-        await platform.provider.preflight(platform.target, platform.release(NEW), snapshot)
+        await platform.provider.preflight(platform.target, snapshot)
         await story.roll_back(snapshot, third)
         effects = platform.effects(mark)
         assert platform.announced(effects) == first.effects + second.effects + third.effects

@@ -135,6 +135,6 @@ def test_a_world_that_is_gone_is_unreachable(platform: Platform) -> None:
         platform.close()
         for verb in (platform.provider.preview, platform.provider.preflight):
             with pytest.raises(ProviderUnreachable):
-                await verb(platform.target, platform.release(NEW), snapshot)
+                await verb(platform.target, snapshot)
 
     tell(platform, story)

@@ -244,7 +244,7 @@ def test_a_version_of_the_template_that_is_gone_closes_the_way(asg: AsgPlatform)
         snapshot = await story.deployed_twice()
         asg.by_hand("ec2", "ModifyLaunchTemplate", LaunchTemplateName=NAME, DefaultVersion="2")
         asg.by_hand("ec2", "DeleteLaunchTemplateVersions", LaunchTemplateName=NAME, Versions=["1"])
-        [obstacle] = await asg.provider.preflight(asg.target, asg.release(NEW), snapshot)
+        [obstacle] = await asg.provider.preflight(asg.target, snapshot)
         assert obstacle.message.startswith("The launch template search version 1 no longer exists")
         mark = asg.world.requests.mark
         with pytest.raises(ProviderRefused, match="no longer exists"):

@@ -63,7 +63,7 @@ def test_a_rolling_rollback_alone_removes_a_canary_too(canary: AsgCanaryPlatform
         snapshot = await story.capture(NEW)
         step = canary.deploy_steps[0]
         await canary.provider.deploy(canary.target, canary.release(NEW), step, TestAttempt("second").at_step(0))
-        assert await canary.provider.preview(canary.target, canary.release(NEW), snapshot)
+        assert await canary.provider.preview(canary.target, snapshot)
         canary.rollback_steps = canary.rollback_steps[1:]
         await story.roll_back(snapshot, TestAttempt("third"))
         assert canary.state() == before

@@ -186,7 +186,7 @@ def test_a_rule_that_is_gone_closes_the_way(shop: BlueGreenPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
         shop.balancing.delete_rule(RuleArn=shop.rule)
-        found = await shop.provider.preflight(shop.target, shop.release(NEW), snapshot)
+        found = await shop.provider.preflight(shop.target, snapshot)
         assert [shop.rule in item.message for item in found if item.blocking] == [True]
         mark = shop.world.requests.mark
         with pytest.raises(ProviderError):

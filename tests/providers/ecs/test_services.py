@@ -140,7 +140,7 @@ def test_an_autoscaler_keeps_its_count_and_is_suspended_meanwhile(scaled: EcsPla
         told = [item for item in scaled.effects(mark) if item.operation.endswith("RegisterScalableTarget")]
         suspended = [item.body["SuspendedState"]["DynamicScalingInSuspended"] for item in told]
         assert suspended == [True, False]
-        assert await scaled.provider.preview(scaled.target, scaled.release(NEW), snapshot) == ()
+        assert await scaled.provider.preview(scaled.target, snapshot) == ()
 
     tell(scaled, story)
 
@@ -182,7 +182,7 @@ def test_settings_that_only_the_deployment_had_go_again(plain: EcsPlatform) -> N
         snapshot = await story.capture(NEW)
         more = SERVED.replace("maximumPercent: 200", "maximumPercent: 150") + "enableExecuteCommand: true\n"
         await deploy(plain, of(plain, NEW, served=more), "second")
-        changes = await plain.provider.preview(plain.target, plain.release(NEW), snapshot)
+        changes = await plain.provider.preview(plain.target, snapshot)
         assert {change.field for change in changes} == {
             "taskDefinition",
             "deploymentConfiguration",
@@ -281,7 +281,7 @@ def test_the_preview_says_to_which_count_the_rollback_reduces_the_service(plain:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
         plain.client.update_service(cluster=CLUSTER, service=SERVICE, desiredCount=6)
-        changes = await plain.provider.preview(plain.target, plain.release(NEW), snapshot)
+        changes = await plain.provider.preview(plain.target, snapshot)
         shown = {change.field: (change.current, change.target) for change in changes}
         assert shown["desiredCount"] == ("6", "3")
         await story.roll_back(snapshot, TestAttempt("third"))

@@ -71,7 +71,7 @@ async def captured(story: Story, version: str) -> HelmSnapshot:
 
 async def previewed(story: Story, snapshot: HelmSnapshot) -> dict[tuple[str, str], Change]:
     platform = story.platform
-    changes = await platform.provider.preview(platform.target, platform.release("any"), snapshot)
+    changes = await platform.provider.preview(platform.target, snapshot)
     return {(change.resource, change.field): change for change in changes}
 
 

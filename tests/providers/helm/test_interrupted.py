@@ -139,11 +139,11 @@ def test_what_others_are_doing_is_not_disturbed_until_it_is_old(helm: HelmPlatfo
             await story.deploy(NEW, attempt("second"))
         with pytest.raises(ProviderConflict, match="Somebody else's helm is at work"):
             await story.roll_back(snapshot, attempt("third"))
-        (obstacle,) = await helm.provider.preflight(helm.target, helm.release(NEW), snapshot)
+        (obstacle,) = await helm.provider.preflight(helm.target, snapshot)
         assert obstacle.blocking
         assert helm.fingerprint() == fingerprint
         rewrite(helm, 2, "pending-upgrade", last_deployed=LONG_AGO)
-        (obstacle,) = await helm.provider.preflight(helm.target, helm.release(NEW), snapshot)
+        (obstacle,) = await helm.provider.preflight(helm.target, snapshot)
         assert not obstacle.blocking
         assert "pending-upgrade" in obstacle.message
         back = attempt("fourth")

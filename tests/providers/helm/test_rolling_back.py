@@ -81,7 +81,7 @@ def test_the_way_is_closed_where_the_release_was_uninstalled(helm: HelmPlatform,
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
         run(helm, tmp_path, "uninstall", "web")
-        (obstacle,) = await helm.provider.preflight(helm.target, helm.release(NEW), snapshot)
+        (obstacle,) = await helm.provider.preflight(helm.target, snapshot)
         assert obstacle.blocking
         assert "uninstalled" in obstacle.message
         with pytest.raises(ProviderNotFound, match="uninstalled"):
@@ -99,7 +99,7 @@ def test_a_release_that_was_uninstalled_with_its_history_kept_comes_back(
         snapshot = await captured(story, NEW)
         await story.deploy(NEW, attempt("second"))
         run(helm, tmp_path, "uninstall", "web", "--keep-history")
-        assert await helm.provider.preflight(helm.target, helm.release(NEW), snapshot) == ()
+        assert await helm.provider.preflight(helm.target, snapshot) == ()
         await story.roll_back(snapshot, attempt("third"))
         assert helm.state() == before
         # What is uninstalled now was there before, and its history is not Unship's to delete.
@@ -120,7 +120,7 @@ def test_a_revision_that_was_pruned_closes_the_way(helm: HelmPlatform) -> None:
         snapshot = await story.deployed_twice()
         forget(helm, 1)
         mark = helm.world.requests.mark
-        (obstacle,) = await helm.provider.preflight(helm.target, helm.release(NEW), snapshot)
+        (obstacle,) = await helm.provider.preflight(helm.target, snapshot)
         assert obstacle.blocking
         assert "no longer in its history" in obstacle.message
         with pytest.raises(ProviderNotFound, match="history-max"):
@@ -243,7 +243,7 @@ def test_a_paused_deployment_is_not_touched(helm: HelmPlatform) -> None:
         path = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web"
         call(helm.world, "PATCH", path, {"spec": {"paused": True}}, "application/merge-patch+json")
         mark = helm.world.requests.mark
-        (obstacle,) = await helm.provider.preflight(helm.target, helm.release(NEW), snapshot)
+        (obstacle,) = await helm.provider.preflight(helm.target, snapshot)
         assert "paused" in obstacle.message
         with pytest.raises(ProviderRefused, match="paused"):
             await story.roll_back(snapshot, attempt("third"))

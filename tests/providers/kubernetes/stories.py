@@ -80,13 +80,11 @@ class Story:
 
     async def preview(self, snapshot: KubernetesSnapshot) -> dict[tuple[str, str], tuple[str | None, str | None]]:
         """Current and target by resource and field."""
-        changes: tuple[Change, ...] = await self.platform.provider.preview(
-            self.platform.target, self.release(""), snapshot
-        )
+        changes: tuple[Change, ...] = await self.platform.provider.preview(self.platform.target, snapshot)
         return {(change.resource, change.field): (change.current, change.target) for change in changes}
 
     async def preflight(self, snapshot: KubernetesSnapshot) -> tuple[Obstacle, ...]:
-        return await self.platform.provider.preflight(self.platform.target, self.release(""), snapshot)
+        return await self.platform.provider.preflight(self.platform.target, snapshot)
 
     async def instances(self, content: str) -> tuple[LiveInstance, ...]:
         return await self.platform.provider.instances(self.platform.target, self.release(content))

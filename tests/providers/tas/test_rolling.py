@@ -63,7 +63,7 @@ def test_everything_that_a_manifest_says_is_deployed_and_comes_back(rolling: Tas
         assert web.running_env == {"MODE": "fast", "TOKEN": "marker-7791"}
         assert web.health_check["data"] | {"endpoint": "/health", "timeout": 30} == web.health_check["data"]
         assert len(rolling.world.foundation.routes_of(app.guid)) == 2
-        changes = await rolling.provider.preview(rolling.target, release, snapshot)
+        changes = await rolling.provider.preview(rolling.target, snapshot)
         assert {change.field for change in changes} >= {
             "image",
             "revision",
@@ -129,7 +129,7 @@ def test_without_revisions_the_saved_droplet_is_deployed(rolling: TasPlatform) -
         await story.roll_back(snapshot, TestAttempt("third"))
         assert rolling.state() == before
         assert rolling.world.web(the_app(rolling.world)).running_env == {"KEPT": "same"}
-        assert await rolling.provider.preview(rolling.target, rolling.release(NEW), snapshot) == ()
+        assert await rolling.provider.preview(rolling.target, snapshot) == ()
 
     tell(rolling, story)
 
@@ -143,7 +143,7 @@ def test_without_revisions_a_changed_variable_closes_the_way(rolling: TasPlatfor
         snapshot = await story.capture(NEW)
         await story.deploy(NEW, TestAttempt("second"))
         set_env(rolling.world, MODE="fast")
-        found = await rolling.provider.preflight(rolling.target, rolling.release(NEW), snapshot)
+        found = await rolling.provider.preflight(rolling.target, snapshot)
         assert ["MODE" in one.message and one.blocking for one in found] == [True]
         with pytest.raises(ProviderRefused):
             await story.roll_back(snapshot, TestAttempt("third"))
@@ -260,7 +260,7 @@ def test_a_deleted_app_closes_the_way_back(rolling: TasPlatform) -> None:
         snapshot = await story.deployed_twice()
         cf(rolling.world, "DELETE", f"/v3/apps/{the_app(rolling.world).guid}").raise_for_status()
         rolling.world.clock.advance(5)
-        found = await rolling.provider.preflight(rolling.target, rolling.release(NEW), snapshot)
+        found = await rolling.provider.preflight(rolling.target, snapshot)
         assert [one.blocking for one in found] == [True]
         assert "was deleted" in found[0].message
 
@@ -301,7 +301,7 @@ def test_an_auditor_is_told_which_role_is_missing(rolling: TasPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
         rolling.world.api.apps.unreadable = frozenset({the_app(rolling.world).guid})
-        found = await rolling.provider.preflight(rolling.target, rolling.release(NEW), snapshot)
+        found = await rolling.provider.preflight(rolling.target, snapshot)
         assert ["SpaceDeveloper" in one.remedy for one in found] == [True]
 
     tell(rolling, story)

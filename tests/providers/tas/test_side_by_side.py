@@ -268,7 +268,7 @@ def test_a_name_that_somebody_has_taken_closes_the_way(colours: TasBlueGreenPlat
         made: dict[str, object] = {"name": "mailer", "relationships": relationships}
         cf(world, "POST", "/v3/apps", made).raise_for_status()
         before = colours.state()
-        found = await colours.provider.preflight(colours.target, colours.release(NEW), snapshot)
+        found = await colours.provider.preflight(colours.target, snapshot)
         assert any("cf rename mailer" in one.remedy and one.blocking for one in found)
         with pytest.raises(ProviderRefused):
             await story.roll_back(snapshot, TestAttempt("third"))
