@@ -77,7 +77,7 @@ def test_going_back_brings_the_resting_colour_to_its_old_version_too(shop: BlueG
 def test_capacity_comes_first_then_traffic_then_removal(shop: BlueGreenPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
-        changes = await shop.provider.preview(shop.target, shop.release(NEW), snapshot)
+        changes = await shop.provider.preview(shop.target, snapshot)
         routes = {change.resource for change in changes if change.field == "forward"}
         assert routes == {"route/shop HTTP:80, rule 1 (/pay/*)", "route/shop HTTP:8080"}
         mark = shop.world.requests.mark
