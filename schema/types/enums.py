@@ -175,7 +175,7 @@ describe(
     ServiceOrderField,
     "What services are sorted by.",
     {
-        ServiceOrderField.NAME: "The name.",
+        ServiceOrderField.NAME: "The name, capitals and small letters alike.",
         ServiceOrderField.LAST_DEPLOYED_AT: "The last deployment anywhere; never deployed ones stand last.",
     },
 )

@@ -1,5 +1,6 @@
 """Every mistake is refused with its code, its place and a remedy: golden messages."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import pytest
 
 from pipelines.documents import Vocabulary, load_configuration
 from pipelines.problems import ConfigurationProblems, ProblemCode
+from providers.connectors import Connectors
+from providers.registry import Registry
 from tests.pipelines.words import KNOWN, PIPELINE, VOCABULARY, WITHOUT_SCRIPTS
 
+REAL = Vocabulary.of(Registry(Connectors()), allow_scripts=True)
 STEP = "step: {identifier: rollout, name: Rollout, type: K8sRollingDeploy, timeout: 5m, spec: {}}"
 BACK = "step: {identifier: back, name: Back, type: K8sRollingRollback, timeout: 5m, spec: {}}"
 ENVIRONMENT = "environment: {identifier: qa, name: QA, type: PreProduction}"
@@ -235,3 +239,29 @@ def test_scripts_and_requests_need_the_operators_permission(step_type: str, spec
     text = PIPELINE.replace("type: K8sRollingDeploy, timeout: 5m, spec: {}", f"type: {step_type}, spec: {spec}")
     load_configuration(text, VOCABULARY, KNOWN)
     assert [code for code, _ in problems_of(text, WITHOUT_SCRIPTS)] == [ProblemCode.SCRIPTS_DISABLED]
+
+
+@pytest.mark.parametrize(
+    ("step_type", "key", "spec", "said"),
+    [
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Percentage, spec: {percentage: 300}}", "less"),
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Percentage, spec: {percentage: 0}}", "greater"),
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Percentage, spec: {percentage: -5}}", "greater"),
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Count, spec: {count: 0}}", "greater"),
+        ("AsgCanaryDeploy", "instanceSelection", "{type: Count, spec: {count: 0}}", "greater"),
+        ("AppResize", "newAppInstances", "{type: Percentage, spec: {value: 300}}", "less"),
+        ("AppResize", "newAppInstances", "{type: Count, spec: {value: 0}}", "greater"),
+    ],
+)
+def test_share_of_instances_that_cannot_be_is_refused_at_its_very_key(
+    step_type: str, key: str, spec: str, said: str
+) -> None:
+    step = f"type: {step_type}, timeout: 5m, spec: {{{key}: {spec}}}"
+    text = PIPELINE.replace("type: K8sRollingDeploy, timeout: 5m, spec: {}", step)
+    found = [said for code, said in problems_of(text, REAL) if code is ProblemCode.INVALID_VALUE]
+    last = re.findall(r"(\w+): [-\d]", spec)[0]
+    line = next(number for number, line in enumerate(text.splitlines(), 1) if last in line)
+    column = text.splitlines()[line - 1].index(f"{last}:") + 1
+    path = f"pipeline.stages[0].stage.spec.execution.steps[0].step.spec.{key}.spec.{last}"
+    assert [one.partition(": ")[0] for one in found] == [f"document 1, line {line}, column {column}, {path}"]
+    assert f"input should be {said}" in found[0]
