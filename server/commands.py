@@ -12,10 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.exclusive import DatabaseInUse
 from db.migrate import MigrationError
+from pipelines.configuration import Input
 from providers.connectors import ConnectorsError
 from schema.building import sdl
 from server.administration import AdministrationRefused
-from server.applying import ConfigurationRefused, apply_texts
+from server.applying import ConfigurationRefused, apply_files
 from server.audit_commands import run_audit
 from server.checking import check
 from server.grant_commands import run_grant
@@ -64,17 +65,16 @@ def _export_schema(_options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     settings = load_settings()
-    print("\n".join(asyncio.run(apply_texts(settings, [_read(name) for name in options.files]))))
+    print("\n".join(asyncio.run(apply_files(settings, [_read(name) for name in options.files]))))
     return 0
 
 
-def _read(name: str) -> tuple[str, str, Path | None]:
-    """The file's name as given, its text and its directory."""
+def _read(name: str) -> Input:
     try:
         if name == "-":
-            return "standard input", sys.stdin.read(), None
+            return Input(sys.stdin.read(), name="standard input")
         path = Path(name)
-        return name, path.read_text(encoding="utf-8"), path.resolve().parent
+        return Input(path.read_text(encoding="utf-8"), path.resolve().parent, name)
     except UnicodeDecodeError as error:
         raise CommandFailed(f"{name}: the file is not UTF-8 text") from error
     except OSError as error:
