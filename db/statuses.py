@@ -76,7 +76,7 @@ _E = ExecutionStatus
 _STARTED = (_E.RUNNING, _E.VERIFYING)
 LEGAL_EXECUTION: dict[ExecutionStatus, tuple[ExecutionStatus, ...]] = {
     _E.QUEUED: (),
-    _E.RUNNING: (_E.QUEUED, _E.VERIFYING),
+    _E.RUNNING: (_E.QUEUED,),
     _E.VERIFYING: (_E.RUNNING,),
     _E.SUCCEEDED: (*_STARTED, _E.ABORTING),
     _E.SUCCEEDED_WITH_IGNORED_FAILURES: (*_STARTED, _E.ABORTING),

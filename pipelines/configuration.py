@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from pipelines.configuration_checks import connector_problems, known_references, production_problems, type_problems
 from pipelines.configuration_rows import Written
 from pipelines.configuration_writes import write_configuration, write_packages
-from pipelines.documents import KnownReferences, advice_on, load_configuration
+from pipelines.documents import KnownReferences, advice_on, load_documents, read_inputs
 from pipelines.local_files import LocalFiles, with_local_files
 from pipelines.problems import ConfigurationProblems, Problem
 from pipelines.runtime import Runtime
 from pipelines.vocabulary import vocabulary_of
-from pipelines.yaml_guard import read_documents
 from pipelines.yaml_nodes import Document
 
 _TRIES = 5
@@ -27,12 +27,25 @@ class Applied:
     """What the documents now are, in their order: the name of the GraphQL type and the id of each.
 
     `changed` are the ids of those that were new or different; the others were not touched. `warnings` are about
-    what may not do all that was meant.
+    what may not do all that was meant. `inputs` says of each node which input it is from.
     """
 
     nodes: tuple[tuple[str, str], ...]
     changed: frozenset[str]
     warnings: tuple[Problem, ...] = ()
+    inputs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Input:
+    """One text of configuration documents, and what it is called.
+
+    `directory` is what `store: {type: Local}` is relative to; None where there is no file.
+    """
+
+    text: str
+    directory: Path | None = None
+    name: str = "the input"
 
 
 class _Outdated(Exception):
@@ -42,17 +55,23 @@ class _Outdated(Exception):
 async def apply_configuration(
     runtime: Runtime, text: str, directory: Path | None, *, production_stays: bool = False
 ) -> Applied | tuple[Problem, ...]:
-    """Create or update everything that `text` declares, in one transaction; nothing is ever removed.
+    """`apply_inputs` of one text; `directory` is that of its file."""
+    return await apply_inputs(runtime, [Input(text, directory)], production_stays=production_stays)
 
-    `directory` is what `store: {type: Local}` is relative to; None where there is no file. `production_stays`
-    keeps production environments what they are. Returns the problems, in order of position, where there are any;
-    then nothing was changed.
+
+async def apply_inputs(
+    runtime: Runtime, inputs: Sequence[Input], *, production_stays: bool = False
+) -> Applied | tuple[Problem, ...]:
+    """Create or update everything that the inputs declare, in one transaction; nothing is ever removed.
+
+    They may refer to each other in any order. `production_stays` keeps production environments what they are.
+    Returns the problems, in order of position, where there are any; then nothing was changed.
     """
     tries = 0
     while True:
         tries += 1
         try:
-            return await _apply(runtime, text, directory, production_stays=production_stays)
+            return await _apply(runtime, inputs, production_stays=production_stays)
         except ConfigurationProblems as problems:
             return problems.problems
         except (_Outdated, IntegrityError):
@@ -60,11 +79,11 @@ async def apply_configuration(
                 raise
 
 
-async def _apply(runtime: Runtime, text: str, directory: Path | None, *, production_stays: bool) -> Applied:
+async def _apply(runtime: Runtime, inputs: Sequence[Input], *, production_stays: bool) -> Applied:
     async with runtime.database.read() as connection:
         known = await known_references(connection, runtime.registry)
     # Reading a megabyte of YAML takes a second, which no other request should wait for.
-    local, documents = await asyncio.to_thread(_load, runtime, text, directory, known)
+    local, documents = await asyncio.to_thread(_load, runtime, inputs, known)
     configuration = local.configuration
     async with runtime.database.write() as session:
         if await known_references(session, runtime.registry) != known:
@@ -74,16 +93,17 @@ async def _apply(runtime: Runtime, text: str, directory: Path | None, *, product
             _refuse(await production_problems(session, configuration, documents))
         await write_packages(session, local.packages)
         written = await write_configuration(session, runtime.registry, configuration)
-    return _applied(written, advice_on(configuration, documents))
+    return _applied(written, documents, advice_on(configuration, documents))
 
 
 def _load(
-    runtime: Runtime, text: str, directory: Path | None, known: KnownReferences
+    runtime: Runtime, inputs: Sequence[Input], known: KnownReferences
 ) -> tuple[LocalFiles, dict[int, Document]]:
     vocabulary = vocabulary_of(runtime.registry, runtime.rules.allow_scripts)
-    configuration = load_configuration(text, vocabulary, known)
-    documents = {document.index: document for document in read_documents(text).documents}
-    local = with_local_files(configuration, documents, directory, vocabulary)
+    read = read_inputs([one.text for one in inputs])
+    configuration = load_documents(read, vocabulary, known, [one.name for one in inputs])
+    documents = {document.index: document for document in read}
+    local = with_local_files(configuration, documents, [one.directory for one in inputs], vocabulary)
     _refuse([*local.problems, *connector_problems(runtime.registry, local.configuration, documents)])
     return local, documents
 
@@ -93,10 +113,11 @@ def _refuse(problems: list[Problem]) -> None:
         raise ConfigurationProblems(problems)
 
 
-def _applied(written: list[Written], warnings: tuple[Problem, ...]) -> Applied:
+def _applied(written: list[Written], documents: dict[int, Document], warnings: tuple[Problem, ...]) -> Applied:
     ordered = sorted(written, key=lambda item: item.document)
     return Applied(
         nodes=tuple((item.type_name, item.id) for item in ordered),
         changed=frozenset(item.id for item in ordered if item.changed),
         warnings=warnings,
+        inputs=tuple(documents[item.document].input for item in ordered),
     )

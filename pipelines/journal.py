@@ -72,6 +72,16 @@ async def begin_execution(session: AsyncSession, execution_id: str) -> None:
     await _moved_execution(session, execution_id, ExecutionStatus.RUNNING, (ExecutionStatus.QUEUED,))
 
 
+async def verify_execution(session: AsyncSession, execution_id: str) -> None:
+    """Move an execution to VERIFYING if no stage has steps left to run; one that is to stop stays ABORTING."""
+    busy = sa.select(col(Stage.id)).where(
+        col(Stage.execution_id) == execution_id,
+        col(Stage.status).in_((StageStatus.PENDING, StageStatus.RUNNING)),
+    )
+    if (await session.execute(busy.limit(1))).first() is None:
+        await _moved_execution(session, execution_id, ExecutionStatus.VERIFYING, (ExecutionStatus.RUNNING,))
+
+
 async def move_stage(
     session: AsyncSession,
     execution_id: str,

@@ -5,22 +5,20 @@ So every replica, and every later rollback, has them: a file as if it had been i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from pipelines.documents import Configuration, Loaded, Vocabulary
 from pipelines.documents.reading import ProblemSink
-from pipelines.documents.service import PACKAGE, Manifest, ManifestEntry, Service, Store
+from pipelines.documents.service import LOCAL, PACKAGE, Manifest, ManifestEntry, Service, Store
 from pipelines.documents.vocabulary import DeclaredManifest
 from pipelines.expressions import ExpressionSyntaxError, parse
 from pipelines.packing import MAX_BYTES, UnfitDirectory, pack
 from pipelines.problems import Path as Place
 from pipelines.problems import Problem, ProblemCode, shown
 from pipelines.yaml_nodes import Document
-
-LOCAL = "Local"
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,17 @@ class LocalFiles:
 def with_local_files(
     configuration: Configuration,
     documents: dict[int, Document],
-    directory: Path | None,
+    directories: Sequence[Path | None],
     vocabulary: Vocabulary,
 ) -> LocalFiles:
-    """Take in what local manifests name; `directory` is what they are relative to, None where there is no file."""
+    """Take in what local manifests name. Of each input, `directories` has what they are relative to; None where
+    there is no file."""
     problems: list[Problem] = []
     services: list[Loaded[Service]] = []
     packages: dict[str, bytes] = {}
     for loaded in configuration.services:
-        taking = _Taking(ProblemSink(documents[loaded.document]), directory, vocabulary, packages)
+        document = documents[loaded.document]
+        taking = _Taking(ProblemSink(document), directories[document.input], vocabulary, packages)
         services.append(taking.with_files(loaded))
         problems += taking.sink.problems
     return LocalFiles(replace(configuration, services=tuple(services)), packages, tuple(problems))

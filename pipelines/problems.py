@@ -44,6 +44,7 @@ class Problem:
     """One complaint, or one warning about what was applied all the same.
 
     `document`, `line` (in the whole input) and `column` count from 1; `path` leads to the value in the document.
+    `input` is which of several inputs, from 0.
     """
 
     code: ProblemCode
@@ -52,6 +53,7 @@ class Problem:
     line: int
     column: int
     path: Path = ()
+    input: int = 0
 
     def __str__(self) -> str:
         place = f"document {self.document}, line {self.line}, column {self.column}"
@@ -70,8 +72,10 @@ class ConfigurationProblems(Exception):
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems by their position in the input."""
-    return tuple(sorted(problems, key=lambda problem: (problem.document, problem.line, problem.column)))
+    """The problems by their position in the inputs."""
+    return tuple(
+        sorted(problems, key=lambda problem: (problem.input, problem.document, problem.line, problem.column))
+    )
 
 
 def path_text(path: Path) -> str:

@@ -53,11 +53,22 @@ Node = ScalarNode | SequenceNode | MappingNode
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document that is not empty: its position in the input (from 1), its tree and its verbatim text."""
+    """One document that is not empty: its position (from 1), its tree and its verbatim text.
+
+    Of several inputs, `input` is which one (from 0), and the positions go on from one to the next: the first
+    `offset` documents are in those before.
+    """
 
     index: int
     root: Node
     source: str
+    input: int = 0
+    offset: int = 0
+
+    @property
+    def number(self) -> int:
+        """The position in its own input (from 1)."""
+        return self.index - self.offset
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from server.audit_key import sealing_key
 from server.callers import Caller, TokenDoor, Verifier
 from server.explorer import explorer_page
 from server.health import health_routes
+from server.refusing import PlainlyStarting
 from server.routes import graphql_routes
 from server.rules import load_of, policy_of, rules_of
 from server.running import Running
@@ -59,7 +60,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     service = WatchedService(schema, schema.documents, load, new_context, running.leaving)
     page = explorer_page() if settings.shows_schema else None
     door = _door(settings, running)
-    app = Starlette(
+    app = PlainlyStarting(
         routes=[
             Route("/", RedirectResponse("/graphql")),
             *health_routes(running),

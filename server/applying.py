@@ -6,14 +6,13 @@ It works beside a running server: the exclusive lock of an embedded database gua
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from db import migrate
 from db.database import Database
 from db.security.audit import AuditLog, Happened, digest_of
 from db.statuses import AuditOutcome
-from pipelines.configuration import Applied, apply_configuration
+from pipelines.configuration import Applied, Input, apply_inputs
 from pipelines.problems import Problem
 from pipelines.runtime import Runtime
 from providers.connectors import load_connectors
@@ -25,14 +24,11 @@ from server.settings import Settings
 
 
 class ConfigurationRefused(Exception):
-    """A file was refused as a whole; the message lists every problem with its place."""
+    """The files were refused as a whole; the message lists every problem with its place."""
 
 
-async def apply_texts(settings: Settings, texts: Sequence[tuple[str, str, Path | None]]) -> list[str]:
-    """Apply each (name, text, directory) in turn. Stops at the first refusal.
-
-    Of each, a line for every warning and one of what it contained.
-    """
+async def apply_files(settings: Settings, files: Sequence[Input]) -> list[str]:
+    """Apply the files together, all of them or none. Of each, a line for every warning and one of what it held."""
     settings.prepare_files()
     url = settings.resolved_database_url
     await migrate.upgrade(url)
@@ -41,28 +37,32 @@ async def apply_texts(settings: Settings, texts: Sequence[tuple[str, str, Path |
     registry = Registry(load_connectors(settings.connectors))
     runtime = Runtime(database, registry, rules_of(settings), _nothing_to_enqueue)
     log = AuditLog(database, key)
-    lines: list[str] = []
     try:
-        for name, text, directory in texts:
-            outcome = await apply_configuration(runtime, text, directory)
-            await log.record(_happened(name, text, outcome))
-            if not isinstance(outcome, Applied):
-                raise ConfigurationRefused("\n".join(f"{name}: {problem}" for problem in outcome))
-            lines += [f"{name}: warning: {warning}" for warning in outcome.warnings]
-            lines.append(f"{name}: applied {_counted(outcome)}")
+        outcome = await apply_inputs(runtime, files)
+        for number, file in enumerate(files):
+            await log.record(_happened(number, file, outcome))
     finally:
         await registry.close()
         await database.close()
-    return lines
+    if not isinstance(outcome, Applied):
+        raise ConfigurationRefused("\n".join(f"{files[problem.input].name}: {problem}" for problem in outcome))
+    return [line for number, file in enumerate(files) for line in _lines(number, file, outcome)]
 
 
-def _counted(applied: Applied) -> str:
-    counts = Counter(kind for kind, _ in applied.nodes)
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing"
+def _lines(number: int, file: Input, applied: Applied) -> Iterator[str]:
+    for warning in applied.warnings:
+        if warning.input == number:
+            yield f"{file.name}: warning: {warning}"
+    here = (kind for (kind, _), input_ in zip(applied.nodes, applied.inputs, strict=True) if input_ == number)
+    counted = ", ".join(f"{count} {kind}" for kind, count in Counter(here).items())
+    yield f"{file.name}: applied {counted or 'nothing that the files before it do not declare'}"
 
 
-def _happened(name: str, text: str, outcome: Applied | tuple[Problem, ...]) -> Happened:
-    problem = None if isinstance(outcome, Applied) else outcome[0]
+def _happened(number: int, file: Input, outcome: Applied | tuple[Problem, ...]) -> Happened:
+    """What became of a file; where it was refused for the sake of another one, that one's problem says so."""
+    problem = None
+    if not isinstance(outcome, Applied):
+        problem = next((one for one in outcome if one.input == number), outcome[0])
     return Happened(
         subject=operator(),
         action="applyConfiguration",
@@ -70,7 +70,7 @@ def _happened(name: str, text: str, outcome: Applied | tuple[Problem, ...]) -> H
         outcome=AuditOutcome.ACCEPTED if problem is None else AuditOutcome.REFUSED,
         code=None if problem is None else problem.code,
         message=None if problem is None else str(problem),
-        details={"file": name, "yamlSha256": digest_of(text)},
+        details={"file": file.name, "yamlSha256": digest_of(file.text)},
     )
 
 

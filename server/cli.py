@@ -45,8 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     apply = commands.add_parser(
         "apply",
         help="load configuration YAML",
-        description="Load services, environments, infrastructures and pipelines, as applyConfiguration does. Each"
-        " file is applied as a whole or not at all. A server may be running meanwhile.",
+        description="Load services, environments, infrastructures and pipelines, as applyConfiguration does. All"
+        " files are applied together or not at all, in any order. A server may be running meanwhile.",
     )
     apply.add_argument("files", nargs="+", metavar="FILE", help="a YAML file; - reads standard input")
     commands.add_parser("export-schema", help="print the GraphQL schema", description="Print the SDL.")

@@ -8,19 +8,16 @@ import os
 import sys
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from db.exclusive import DatabaseInUse
-from db.migrate import MigrationError
-from providers.connectors import ConnectorsError
+from pipelines.configuration import Input
 from schema.building import sdl
 from server.administration import AdministrationRefused
-from server.applying import ConfigurationRefused, apply_texts
+from server.applying import ConfigurationRefused, apply_files
 from server.audit_commands import run_audit
 from server.checking import check
 from server.grant_commands import run_grant
+from server.refusing import words_of
 from server.serving import serve
-from server.settings import SettingsError, load_settings, unknown_variables
+from server.settings import load_settings, unknown_variables
 from server.token_commands import run_token
 
 
@@ -28,15 +25,7 @@ class CommandFailed(Exception):
     """The command could not do what it was asked to; the message is for the operator."""
 
 
-_EXPECTED = (
-    SettingsError,
-    ConnectorsError,
-    DatabaseInUse,
-    MigrationError,
-    ConfigurationRefused,
-    CommandFailed,
-    AdministrationRefused,
-)
+_REFUSED = (ConfigurationRefused, CommandFailed, AdministrationRefused)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,10 +34,11 @@ def run(options: argparse.Namespace) -> int:
         print(f"warning: {name} is not a setting; it is ignored", file=sys.stderr)
     try:
         return _COMMANDS[options.command](options)
-    except _EXPECTED as error:
-        print(error, file=sys.stderr)
-    except SQLAlchemyError as error:
-        print(f"The database cannot be used: {error.args[0] if error.args else error}", file=sys.stderr)
+    except Exception as error:
+        words = str(error) if isinstance(error, _REFUSED) else words_of(error)
+        if words is None:
+            raise
+        print(words, file=sys.stderr)
     return 1
 
 
@@ -64,17 +54,16 @@ def _export_schema(_options: argparse.Namespace) -> int:
 
 def _apply(options: argparse.Namespace) -> int:
     settings = load_settings()
-    print("\n".join(asyncio.run(apply_texts(settings, [_read(name) for name in options.files]))))
+    print("\n".join(asyncio.run(apply_files(settings, [_read(name) for name in options.files]))))
     return 0
 
 
-def _read(name: str) -> tuple[str, str, Path | None]:
-    """The file's name as given, its text and its directory."""
+def _read(name: str) -> Input:
     try:
         if name == "-":
-            return "standard input", sys.stdin.read(), None
+            return Input(sys.stdin.read(), name="standard input")
         path = Path(name)
-        return name, path.read_text(encoding="utf-8"), path.resolve().parent
+        return Input(path.read_text(encoding="utf-8"), path.resolve().parent, name)
     except UnicodeDecodeError as error:
         raise CommandFailed(f"{name}: the file is not UTF-8 text") from error
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from pipelines.documents.advice import advice_on
 from pipelines.documents.configuration import Configuration, Loaded
-from pipelines.documents.loader import load_configuration, parse_pipeline
+from pipelines.documents.loader import load_configuration, load_documents, parse_pipeline, read_inputs
 from pipelines.documents.pipeline import Pipeline
 from pipelines.documents.vocabulary import DeploymentWords, KnownReferences, Vocabulary
 
@@ -15,5 +15,7 @@ __all__ = [
     "Vocabulary",
     "advice_on",
     "load_configuration",
+    "load_documents",
     "parse_pipeline",
+    "read_inputs",
 ]

@@ -3,7 +3,8 @@
 Pure. Imports the YAML guard, the models and their checks.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ from pipelines.documents.freeze_window import FreezeWindow, check_freeze_window
 from pipelines.documents.pipeline import Pipeline
 from pipelines.documents.reading import ProblemSink, json_of, validated
 from pipelines.documents.references import check_references, names_of, text_at
-from pipelines.documents.service import Service
+from pipelines.documents.service import LOCAL, Service
 from pipelines.documents.vocabulary import KnownReferences, Vocabulary
 from pipelines.documents.walk import texts_of
 from pipelines.problems import ConfigurationProblems, Problem, ProblemCode, shown, suggestion
@@ -34,25 +35,56 @@ def load_configuration(text: str | bytes, vocabulary: Vocabulary, known: KnownRe
 
     Raises ConfigurationProblems with everything found wrong; then nothing of the input may be used.
     """
-    parts = _read(text)
-    _check_expressions(parts, vocabulary)
-    names = names_of([(part.kind, part.sink.document) for part in parts], known, vocabulary)
+    return load_documents(read_inputs([text]), vocabulary, known)
+
+
+def read_inputs(texts: Sequence[str | bytes]) -> tuple[Document, ...]:
+    """The documents of several inputs. Raises ConfigurationProblems with everything that cannot be read."""
+    documents: list[Document] = []
+    problems: list[Problem] = []
+    for number, text in enumerate(texts):
+        reading = read_documents(text)
+        problems += [replace(problem, input=number) for problem in reading.problems]
+        if not reading.documents and not reading.problems:
+            message = f"the input holds no document; write one of {', '.join(KINDS)}"
+            problems.append(Problem(ProblemCode.EMPTY, message, 1, 1, 1, input=number))
+        offset = len(documents)
+        documents += [
+            replace(document, index=document.index + offset, input=number, offset=offset)
+            for document in reading.documents
+        ]
+    if problems:
+        raise ConfigurationProblems(problems)
+    return tuple(documents)
+
+
+def load_documents(
+    documents: Sequence[Document], vocabulary: Vocabulary, known: KnownReferences, names: Sequence[str] = ()
+) -> Configuration:
+    """The same of several inputs as of one; `names` are what they are called in complaints.
+
+    What two inputs declare in the same words is loaded once.
+    """
+    parts = _parts(documents)
+    for number in sorted({part.sink.document.input for part in parts}):
+        _check_expressions([part for part in parts if part.sink.document.input == number], vocabulary)
+    known_names = names_of([(part.kind, part.sink.document) for part in parts], known, vocabulary)
     for part in parts:
         part.model = validated(KINDS[part.kind], json_of(part.body), (part.kind,), part.sink, rendered=True)
         _check(part.model, vocabulary, part.sink)
         if part.model is not None:
-            check_references(part.model, names, vocabulary, part.sink)
-    _check_duplicates(parts)
+            check_references(part.model, known_names, vocabulary, part.sink)
+    once = _without_repeats(parts, names)
     problems = [problem for part in parts for problem in part.sink.problems]
     if problems:
         raise ConfigurationProblems(problems)
     return Configuration(
-        services=_of(parts, Service),
-        environments=_of(parts, Environment),
-        groups=_of(parts, EnvironmentGroup),
-        infrastructures=_of(parts, InfrastructureDefinition),
-        pipelines=_of(parts, Pipeline),
-        freeze_windows=_of(parts, FreezeWindow),
+        services=_of(once, Service),
+        environments=_of(once, Environment),
+        groups=_of(once, EnvironmentGroup),
+        infrastructures=_of(once, InfrastructureDefinition),
+        pipelines=_of(once, Pipeline),
+        freeze_windows=_of(once, FreezeWindow),
     )
 
 
@@ -61,7 +93,7 @@ def parse_pipeline(yaml_text: str) -> Pipeline:
 
     Raises ConfigurationProblems.
     """
-    parts = _read(yaml_text)
+    parts = _parts(read_inputs([yaml_text]))
     first = parts[0]
     if len(parts) != 1 or first.kind != "pipeline":
         first.sink.add(ProblemCode.INVALID_VALUE, "expected exactly one document, with the key pipeline", ())
@@ -82,15 +114,9 @@ class _Part:
     model: AnyDocument | None = None
 
 
-def _read(text: str | bytes) -> list[_Part]:
-    reading = read_documents(text)
-    if reading.problems:
-        raise ConfigurationProblems(reading.problems)
-    if not reading.documents:
-        message = f"the input holds no document; write one of {', '.join(KINDS)}"
-        raise ConfigurationProblems([Problem(ProblemCode.EMPTY, message, 1, 1, 1)])
-    sinks = [ProblemSink(document) for document in reading.documents]
-    parts = [_part(document, sink) for document, sink in zip(reading.documents, sinks, strict=True)]
+def _parts(documents: Sequence[Document]) -> list[_Part]:
+    sinks = [ProblemSink(document) for document in documents]
+    parts = [_part(document, sink) for document, sink in zip(documents, sinks, strict=True)]
     problems = [problem for sink in sinks for problem in sink.problems]
     if problems:
         raise ConfigurationProblems(problems)
@@ -147,18 +173,36 @@ def _check(model: AnyDocument | None, vocabulary: Vocabulary, sink: ProblemSink)
         check_freeze_window(model, sink)
 
 
-def _check_duplicates(parts: list[_Part]) -> None:
-    seen: dict[tuple[str, str, str], int] = {}
+def _without_repeats(parts: list[_Part], names: Sequence[str]) -> list[_Part]:
+    """Each thing once: what several inputs declare in the same words is left out after the first, and what is
+    declared again otherwise is a problem."""
+    seen: dict[tuple[str, str, str], _Part] = {}
+    once: list[_Part] = []
     for part in parts:
-        root = part.sink.document.root
-        identifier = text_at(root, (part.kind, "identifier"))
-        environment = text_at(root, (part.kind, "environmentRef")) or ""
-        if identifier is None:
-            continue
-        first = seen.setdefault((part.kind, environment, identifier), part.sink.document.index)
-        if first != part.sink.document.index:
-            message = f'document {first} declares the {part.kind} "{shown(identifier)}" too; rename or remove one'
+        document = part.sink.document
+        identifier = text_at(document.root, (part.kind, "identifier"))
+        environment = text_at(document.root, (part.kind, "environmentRef")) or ""
+        first = seen.setdefault((part.kind, environment, identifier or ""), part)
+        if identifier is None or first is part:
+            once.append(part)
+        elif not _repeats(part, first):
+            declared = first.sink.document
+            where = f"document {declared.number}"
+            if declared.input != document.input:
+                where += f" of {names[declared.input]}"
+            message = f'{where} declares the {part.kind} "{shown(identifier)}" too; rename or remove one'
             part.sink.add(ProblemCode.DUPLICATE_IDENTIFIER, message, (part.kind, "identifier"))
+    return once
+
+
+def _repeats(part: _Part, first: _Part) -> bool:
+    """Whether a document of another input says the very same; local files may differ where their names do not."""
+    local = isinstance(part.model, Service) and any(one.spec.store.type == LOCAL for one in part.model.manifests)
+    return (
+        part.sink.document.input != first.sink.document.input
+        and not local
+        and json_of(part.body) == json_of(first.body)
+    )
 
 
 def _of(parts: list[_Part], kind: type[ModelT]) -> tuple[Loaded[ModelT], ...]:

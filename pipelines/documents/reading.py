@@ -45,7 +45,8 @@ class ProblemSink:
     def add(self, code: ProblemCode, message: str, path: Path, at: Path | None = None) -> None:
         """Report a problem with the value that `path` leads to; its place is that of `at`, where given."""
         line, column = position(self.document.root, path if at is None else at)
-        self.problems.append(Problem(code, message, self.document.index, line, column, path))
+        document = self.document
+        self.problems.append(Problem(code, message, document.number, line, column, path, document.input))
 
 
 def validated(

@@ -73,7 +73,8 @@ class LocalStore(Model):
 
 # A local directory that was packed when the configuration was applied. Nobody can write this store.
 PACKAGE = "Package"
-STORES: Mapping[str, type[Model]] = MappingProxyType({"Inline": InlineStore, "Local": LocalStore})
+LOCAL = "Local"
+STORES: Mapping[str, type[Model]] = MappingProxyType({"Inline": InlineStore, LOCAL: LocalStore})
 
 
 class Store(Model):

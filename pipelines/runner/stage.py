@@ -149,12 +149,7 @@ class StageRunner:
     async def _prove_and_end(self, result: Result) -> Result:
         """End the stage by what runs on the target now; after a rollback, that is compared with the snapshot."""
         if not result.stops:
-            await self.work.transaction(
-                f"verify {self.stage.identifier}",
-                lambda session: journal.move_stage(
-                    session, self.work.execution_id, self.stage.id, StageStatus.VERIFYING
-                ),
-            )
+            await self.work.transaction(f"verify {self.stage.identifier}", self._verify)
         compared = self.work.is_rollback and not result.stops
 
         async def end(session: AsyncSession, proof: Proof) -> None:
@@ -166,6 +161,11 @@ class StageRunner:
             end,
         )
         return result
+
+    async def _verify(self, session: AsyncSession) -> None:
+        await journal.move_stage(session, self.work.execution_id, self.stage.id, StageStatus.VERIFYING)
+        # After the move, whose event has locked the execution: of two stages side by side the later one sees both.
+        await journal.verify_execution(session, self.work.execution_id)
 
     async def _end(self, result: Result) -> Result:
         async def end(session: AsyncSession) -> None:

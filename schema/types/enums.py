@@ -70,7 +70,7 @@ describe(
     {
         ExecutionStatus.QUEUED: "Accepted; nothing lost from here on, nothing begun yet.",
         ExecutionStatus.RUNNING: "Its steps run.",
-        ExecutionStatus.VERIFYING: "Its steps are done; what lives at the platforms is being compared.",
+        ExecutionStatus.VERIFYING: "All its steps are done; what lives at the platforms is being compared.",
         ExecutionStatus.SUCCEEDED: "Ended: every step succeeded and the outcome is proved.",
         ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES: "Ended: some steps failed and were told to be ignored.",
         ExecutionStatus.COMPLETED_WITH_DRIFT: "Ended: the steps succeeded, but what lives is not what should.",

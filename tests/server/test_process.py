@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,12 @@ connectors:
   - {identifier: spec, type: Kubernetes, spec: {kubconfig: ./kubeconfig, context: [demo]}}
   - {identifier: nowhere, type: Kubernetes, spec: {kubeconfig: ./kubeconfig, context: nowhere}}
   - {identifier: type, type: Kubernets, spec: {}}
+"""
+_CLOUDS = """
+connectors:
+  - {identifier: cluster, type: Kubernetes, spec: {kubeconfig: ./kubeconfig}}
+  - {identifier: aws, type: Aws, spec: {region: eu-west-1}}
+  - {identifier: foundation, type: Tas, spec: {endpointUrl: "https://a", usernameRef: env:A, passwordRef: env:B}}
 """
 EXAMPLE = ROOT / "examples" / "kubernetes.yaml"
 
@@ -98,6 +106,27 @@ def test_configuration_is_applied_beside_a_running_server(
     refused = command(data, "apply", str(wrong), connectors=str(connectors), allow_scripts="true")
     assert refused.code == 1
     assert f"{wrong}: document 7, line" in refused.complaint
+
+
+def test_files_are_applied_together_in_any_order_or_not_at_all(tmp_path: Path, command: Command) -> None:
+    """In the order of the shell the shop comes before what it needs, and each file brings the same `prod`."""
+    (tmp_path / "connectors.yaml").write_text(_CLOUDS)
+    settings = {"connectors": str(tmp_path / "connectors.yaml"), "allow_scripts": "true"}
+    examples = sorted(str(path) for path in EXAMPLE.parent.glob("*.yaml"))
+    other = tmp_path / "other.yaml"
+    other.write_text("environment: {identifier: prod, name: Other, type: Production}\n")
+    refused = command(tmp_path / "data", "apply", *examples, str(other), **settings)
+    first = f'document 1 of {examples[0]} declares the environment "prod" too; rename or remove one'
+    place = "document 1, line 1, column 15, environment.identifier"
+    assert (refused.code, refused.complaint) == (1, f"{other}: {place}: {first}\n")
+    with closing(sqlite3.connect(tmp_path / "data" / "unship.db")) as database:
+        assert database.execute("SELECT count(*) FROM service").fetchone() == (0,)
+    done = command(tmp_path / "data", "apply", *examples, examples[0], **settings)
+    assert (done.code, done.complaint) == (0, "")
+    lines = [line.partition(": applied ") for line in done.output.splitlines()]
+    assert [name for name, _, _ in lines] == [*examples, examples[0]]
+    assert lines[0][2] == "1 Environment, 1 Service, 1 Infrastructure, 1 Pipeline"
+    assert lines[-1][2] == "nothing that the files before it do not declare"
 
 
 def test_what_is_applied_but_cannot_be_rolled_back_is_warned_about(

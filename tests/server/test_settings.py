@@ -1,9 +1,12 @@
 """Settings: what is refused, in which words, and what is made safe."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from starlette.types import Message
 
+from server.app import create_app
 from server.settings import Settings, SettingsError, load_settings, unknown_variables
 
 
@@ -65,3 +68,39 @@ def test_an_empty_variable_is_as_if_unset(monkeypatch: pytest.MonkeyPatch) -> No
 def test_misspelt_variables_are_found() -> None:
     given = {"UNSHIP_PORT": "1", "UNSHIP_POST_PROD_ROLBACK": "true", "PATH": ""}
     assert unknown_variables(given) == ("UNSHIP_POST_PROD_ROLBACK",)
+
+
+def test_an_asgi_server_is_told_in_words_what_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It calls the factory itself, and would answer any other exception with its own traceback."""
+    monkeypatch.setenv("UNSHIP_PORT", "abc")
+    monkeypatch.setenv("UNSHIP_PROT", "80")
+    with pytest.raises(
+        SystemExit, match=r"\AUnship cannot start\. .*\nUNSHIP_PORT: Input should be a valid integer"
+    ):
+        create_app()
+    assert caplog.messages == ["UNSHIP_PROT is not a setting; it is ignored"]
+    monkeypatch.setenv("UNSHIP_PORT", "80")
+    monkeypatch.setenv("UNSHIP_CONNECTORS", "nowhere.yaml")
+    with pytest.raises(
+        SystemExit, match=r"\nUNSHIP_CONNECTORS: .*/nowhere\.yaml: the connectors file cannot be read"
+    ):
+        create_app()
+
+
+def test_an_asgi_server_is_told_in_words_why_the_start_failed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    app = create_app(Settings(data_dir=tmp_path / "file"))
+    told: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    asyncio.run(app({"type": "lifespan", "state": {}}, receive, send))
+    (failed,) = told
+    assert failed["type"] == "lifespan.startup.failed"
+    assert failed["message"].startswith(f"UNSHIP_DATA_DIR: {tmp_path}/file cannot be used")
