@@ -8,20 +8,20 @@ from collections.abc import Generator
 import pytest
 
 from tests.durability.ordeals import Theatre, theatre
-from tests.durability.traps import TrappedWorld, trapped_world
+from tests.durability.traps import TrappedCluster, trapped_world
 from tests.support.shop import Shop
 
 __all__ = ["shop", "stage", "world"]
 
 
 @pytest.fixture(scope="module")
-def world() -> Generator[TrappedWorld]:
+def world() -> Generator[TrappedCluster]:
     with trapped_world() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def stage(world: TrappedWorld, tmp_path_factory: pytest.TempPathFactory) -> Generator[Theatre]:
+def stage(world: TrappedCluster, tmp_path_factory: pytest.TempPathFactory) -> Generator[Theatre]:
     with theatre(world, tmp_path_factory.mktemp("durability")) as running:
         yield running
 

@@ -14,7 +14,7 @@ from pipelines import follow
 from tests.durability.fleets import Fleet, assert_rolled_back, begun, fleet, send
 from tests.durability.ordeals import ROLLED_BACK
 from tests.durability.test_streams import over_a_socket, over_events, read
-from tests.durability.traps import Moment, Trap, TrappedWorld, trapped_world
+from tests.durability.traps import Moment, Trap, TrappedCluster, trapped_world
 from tests.support.postgres import PostgresServer
 from tests.support.shop import NEW, Shop
 
@@ -23,14 +23,14 @@ _TICK = 0.1
 
 
 @pytest.fixture(scope="module")
-def world() -> Generator[TrappedWorld]:
+def world() -> Generator[TrappedCluster]:
     with trapped_world(_TICK) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def servers(
-    world: TrappedWorld, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    world: TrappedCluster, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Fleet]:
     with (
         postgres.fresh_database() as url,

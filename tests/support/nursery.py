@@ -80,8 +80,11 @@ class Nursery:
         )
         atexit.register(self.close)
 
-    def start(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> Nursling:
-        order = {"start": arguments, "environment": dict(environment), "log": str(log)}
+    def start(
+        self, arguments: list[str], environment: Mapping[str, str], log: Path, *, prepare: str | None = None
+    ) -> Nursling:
+        """`prepare` names a module whose `install()` runs in the process before anything else."""
+        order = {"start": arguments, "environment": dict(environment), "log": str(log), "prepare": prepare}
         return Nursling(self, self.order(order))
 
     def order(self, order: dict[str, Any]) -> int:
@@ -136,6 +139,8 @@ def _serve(order: dict[str, Any]) -> int:
         os.dup2(file, number)
     os.environ.clear()
     os.environ.update(order["environment"])
+    if order["prepare"] is not None:
+        import_module(order["prepare"]).install()
     found: int = import_module("server.cli").main(order["start"])
     return found
 
