@@ -21,6 +21,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+from sqlalchemy.orm import configure_mappers
+
 ROOT = Path(__file__).parents[2]
 _LOADED = (
     "server.commands",
@@ -104,6 +107,9 @@ class Nursery:
 def main() -> None:
     for module in _LOADED:
         import_module(module)
+    import_module("schema.building").build()
+    configure_mappers()
+    _complete(BaseModel)
     gc.freeze()
     children: set[int] = set()
     # Unbuffered, so that a child inherits no order that was read ahead.
@@ -121,6 +127,14 @@ def main() -> None:
         os.write(1, f"{answer}\n".encode())
     for pid in children:
         os.kill(pid, signal.SIGKILL)
+
+
+def _complete(model: type[BaseModel]) -> None:
+    """Build the models of ours that would be built at first need, in each child anew."""
+    for found in model.__subclasses__():
+        if not found.__pydantic_complete__ and (ROOT / found.__module__.partition(".")[0]).is_dir():
+            found.model_rebuild()
+        _complete(found)
 
 
 def _line() -> bytes:
