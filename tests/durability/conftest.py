@@ -9,7 +9,7 @@ import pytest
 
 from tests.durability.fleets import Fleet, fleet
 from tests.durability.ordeals import Theatre, theatre
-from tests.durability.traps import TrappedWorld, trapped_world
+from tests.durability.traps import TrappedCluster, trapped_world
 from tests.support.postgres import PostgresServer
 from tests.support.shop import Shop
 
@@ -17,20 +17,20 @@ __all__ = ["servers", "shop", "shop_name", "stage", "world"]
 
 
 @pytest.fixture(scope="module")
-def world() -> Generator[TrappedWorld]:
+def world() -> Generator[TrappedCluster]:
     with trapped_world() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def stage(world: TrappedWorld, tmp_path_factory: pytest.TempPathFactory) -> Generator[Theatre]:
+def stage(world: TrappedCluster, tmp_path_factory: pytest.TempPathFactory) -> Generator[Theatre]:
     with theatre(world, tmp_path_factory.mktemp("durability")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def servers(
-    world: TrappedWorld, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    world: TrappedCluster, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Fleet]:
     """Two servers on one PostgreSQL."""
     with (

@@ -17,7 +17,7 @@ from sandbox.__main__ import write_connectors
 from tests.durability.effects import Effects
 from tests.durability.ordeals import bare
 from tests.durability.rehearsal import namespaces
-from tests.durability.traps import Moment, Trap, TrappedWorld
+from tests.durability.traps import Moment, Trap, TrappedCluster
 from tests.support.shop import NEW, OLD, Shop
 from tests.support.unship import Unship
 
@@ -30,7 +30,7 @@ _CHANGE = r"^PATCH .*/deployments/web\?(?!.*dryRun)"
 class Fleet:
     """The servers share a database, an audit key and nothing else; each has a log of its own."""
 
-    def __init__(self, world: TrappedWorld, database_url: str, directory: Path, lease: float) -> None:
+    def __init__(self, world: TrappedCluster, database_url: str, directory: Path, lease: float) -> None:
         self.world = world
         self.effects = Effects(world)
         self.servers: list[Unship] = []
@@ -94,7 +94,7 @@ class Fleet:
 
 @contextmanager
 def fleet(
-    world: TrappedWorld, database_url: str, directory: Path, names: str = "ab", lease: float = LEASE_SECONDS
+    world: TrappedCluster, database_url: str, directory: Path, names: str = "ab", lease: float = LEASE_SECONDS
 ) -> Generator[Fleet]:
     """A running fleet; the servers of the names start one after another."""
     running = Fleet(world, database_url, directory, lease)

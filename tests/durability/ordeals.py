@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sqlite3
-from collections.abc import Callable, Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,9 @@ from db.statuses import FINISHED_EXECUTIONS
 from sandbox.__main__ import write_connectors
 from schema.ids import database_id
 from tests.durability.effects import Effects
-from tests.durability.traps import Moment, Trap, TrappedWorld
+from tests.durability.fuses import DIRECTORY, Fuses, fused, slay
+from tests.durability.points import Point
+from tests.durability.traps import AGENT, Moment, Trap, TrappedCluster, TrappedWorld
 from tests.support.shop import OLD, Shop
 from tests.support.unship import Unship
 
@@ -40,10 +41,13 @@ ROLLED_BACK = {
 
 @dataclass(frozen=True)
 class AtRequest:
-    """Killed at the n-th request of this life of the process."""
+    """Killed at the n-th request of this life of the process, of those that the rest chooses (`Trap`)."""
 
     number: int
     moment: Moment
+    pattern: str = ""
+    writes: bool | None = None
+    agent: str = AGENT
 
     def __str__(self) -> str:
         return f"request {self.number} {self.moment}"
@@ -67,7 +71,18 @@ class AtReply:
         return "reply"
 
 
-Kill = AtRequest | AtEvent | AtReply
+@dataclass(frozen=True)
+class AtVisit:
+    """Killed by itself when it comes to the point for the n-th time."""
+
+    number: int
+    point: Point
+
+    def __str__(self) -> str:
+        return f"{self.point} {self.number}"
+
+
+Kill = AtRequest | AtEvent | AtReply | AtVisit
 
 
 @dataclass
@@ -80,24 +95,136 @@ class Course:
     killed_at: list[str] = field(default_factory=list[str])
 
     def take(self, batch: dict[str, Any]) -> None:
+        """Each event remembers its batch's cursor, and when it was read (Unix time)."""
         self.status = batch["execution"]["status"]
-        self.events += batch["events"]
+        self.events += [event | {"cursor": batch["cursor"], "read": time.time()} for event in batch["events"]]
 
 
-class Theatre:
-    """One installation in a trapped world, with a web shop whose announcements are written down."""
+class Ordeal:
+    """One installation in a trapped world, which can be killed on the way of an execution.
 
-    def __init__(self, world: TrappedWorld, directory: Path) -> None:
+    `with_children`: what the server has started dies with it, as when a whole container ends.
+    """
+
+    def __init__(self, world: TrappedWorld, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+        """The directory holds the connectors file."""
         self.world = world
-        self.effects = Effects(world)
         self.directory = directory
-        write_connectors([world], directory)
-        self.unship = Unship(directory, {"UNSHIP_CONNECTORS": str(directory / "connectors.yaml")})
+        self.with_children = False
+        self.fuses = Fuses(directory / "fuses")
+        self.fuses.directory.mkdir()
+        paths = {"UNSHIP_CONNECTORS": directory / "connectors.yaml", DIRECTORY: self.fuses.directory}
+        environment = {name: str(path) for name, path in paths.items()}
+        self.unship = Unship(directory, environment | dict(settings or {}), launch=fused)
         self.unship.start()
+
+    def close(self) -> None:
+        self._set([])
+        if self.unship.process is not None and self.unship.process.poll() is None:
+            self.unship.stop()
+        self.unship.client.close()
+
+    def kill_now(self) -> None:
+        """SIGKILL, and back only when the process is gone."""
+        process = self.unship.process
+        assert process is not None
+        slay(process.pid, with_children=self.with_children)
+        process.wait(timeout=10)
+
+    def suffer(self, accept: Callable[[], str], kills: Sequence[Kill]) -> Course:
+        """Start an execution with `accept`, kill the server at each of `kills` in turn, follow it to its end.
+
+        `accept` is called again, in the next life, where the kill came before its answer.
+        """
+        course, pending = Course(), list(kills)
+        trap = self._set(pending)
+        while course.status not in FINISHED_EXECUTIONS:
+            try:
+                if not course.execution:
+                    course.execution = accept()
+                if pending and isinstance(pending[0], AtReply):
+                    self.kill_now()
+                self._follow(course, pending)
+            except httpx2.TransportError:
+                assert self.unship.process is not None
+                self.unship.process.wait(timeout=10)
+            if self._died():
+                self._note_kill(course, pending, trap)
+                trap = self._revive(course, pending)
+        self._set([])
+        assert pending == [], f"never came to {pending[0]}"
+        return course
+
+    def restart(self, course: Course) -> None:
+        """Start the server after a kill."""
+        del course
+        self.unship.start()
+
+    def _follow(self, course: Course, pending: Sequence[Kill]) -> None:
+        after = course.events[-1]["cursor"] if course.events else None
+        with self.unship.progress(course.execution, after) as batches:
+            for batch in batches:
+                course.take(batch)
+                first = pending[0] if pending else None
+                if isinstance(first, AtEvent) and batch["events"][-1]["sequence"] >= first.sequence:
+                    self.kill_now()
+                    return
+
+    def _died(self) -> bool:
+        process = self.unship.process
+        return process is not None and process.poll() is not None
+
+    def _set(self, pending: Sequence[Kill]) -> Trap | None:
+        first = pending[0] if pending else None
+        trap = None
+        self.fuses.disarm()
+        if isinstance(first, AtRequest):
+            trap = Trap(first.number, first.moment, self.kill_now, first.pattern, first.writes, first.agent)
+        elif isinstance(first, AtVisit):
+            self.fuses.arm(first.point, first.number, with_children=self.with_children)
+        self.world.set(trap)
+        return trap
+
+    def _fired(self, pending: Sequence[Kill], trap: Trap | None) -> bool:
+        """Whether the first of the kills is why the process died."""
+        match pending[0] if pending else None:
+            case AtRequest():
+                return trap is not None and trap.sprung.is_set()
+            case AtVisit():
+                return self.fuses.fired
+            case first:
+                return first is not None
+
+    def _note_kill(self, course: Course, pending: list[Kill], trap: Trap | None) -> None:
+        assert self._fired(pending, trap), f"the server died by itself:\n{self.unship.log[-4000:]}"
+        course.killed_at.append(f"{pending.pop(0)}: {trap.at if trap else ''}")
+
+    def _revive(self, course: Course, pending: list[Kill]) -> Trap | None:
+        """Start the server again, and again where the next kill comes during its start."""
+        while True:
+            trap = self._set(pending)
+            try:
+                self.restart(course)
+            except AssertionError:
+                if not self._fired(pending, trap):
+                    raise
+                self._note_kill(course, pending, trap)
+                continue
+            return trap
+
+
+class Theatre(Ordeal):
+    """One installation in a trapped cluster, with a web shop whose announcements are written down."""
+
+    def __init__(self, world: TrappedCluster, directory: Path) -> None:
+        write_connectors([world], directory)
+        super().__init__(world, directory)
+        self.cluster = world
+        self.effects = Effects(world)
 
     def shop(self, name: str) -> Shop:
         """A shop of that name, applied, deployed in its old version."""
-        shop = Shop(name, self.world)
+        shop = Shop(name, self.cluster)
         documents = shop.documents()
         announce = documents[-1]["pipeline"]["stages"][1]["stage"]["spec"]["execution"]["rollbackSteps"][1]["step"]
         announce["spec"]["source"]["spec"]["script"] += (
@@ -122,74 +249,12 @@ class Theatre:
             ).fetchone()
         return bool(count)
 
-    def kill_now(self) -> None:
-        """SIGKILL, and back only when the process is gone."""
-        process = self.unship.process
-        assert process is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait(timeout=10)
-
-    def suffer(self, accept: Callable[[], str], kills: Sequence[Kill]) -> Course:
-        """Start an execution with `accept`, kill the server at each of `kills` in turn, follow it to its end.
-
-        `accept` is called again, in the next life, where the kill came before its answer.
-        """
-        course, pending = Course(), list(kills)
-        trap = self._set(pending)
-        while course.status not in FINISHED_EXECUTIONS:
-            try:
-                if not course.execution:
-                    course.execution = accept()
-                if pending and isinstance(pending[0], AtReply):
-                    self.kill_now()
-                self._follow(course, pending)
-            except httpx2.TransportError:
-                assert self.unship.process is not None
-                self.unship.process.wait(timeout=10)
-            if self._died():
-                course.killed_at.append(f"{pending.pop(0)}: {trap.at if trap else ''}")
-                trap = self._revive(course, pending)
-        self.world.set(None)
-        assert pending == [], f"never came to {pending[0]}"
-        return course
-
-    def _follow(self, course: Course, pending: Sequence[Kill]) -> None:
-        after = course.events[-1]["cursor"] if course.events else None
-        with self.unship.progress(course.execution, after) as batches:
-            for batch in batches:
-                for event in batch["events"]:
-                    event["cursor"] = batch["cursor"]
-                course.take(batch)
-                first = pending[0] if pending else None
-                if isinstance(first, AtEvent) and batch["events"][-1]["sequence"] >= first.sequence:
-                    self.kill_now()
-                    return
-
-    def _died(self) -> bool:
-        process = self.unship.process
-        return process is not None and process.poll() is not None
-
-    def _set(self, pending: Sequence[Kill]) -> Trap | None:
-        first = pending[0] if pending else None
-        trap = Trap(first.number, first.moment, self.kill_now) if isinstance(first, AtRequest) else None
-        self.world.set(trap)
-        return trap
-
-    def _revive(self, course: Course, pending: list[Kill]) -> Trap | None:
-        """Start the server again, and again where the next kill comes during its start."""
+    def restart(self, course: Course) -> None:
+        """Start the server after a kill: what the record says has been announced is not announced again."""
         done = course.execution and self.announcement_is_on_record(course.execution)
         announced = self.announced(course.execution) if done else 0
-        while True:
-            trap = self._set(pending)
-            try:
-                self.unship.start()
-            except AssertionError:
-                if trap is None or not trap.sprung.is_set():
-                    raise
-                course.killed_at.append(f"{pending.pop(0)}: {trap.at}")
-                continue
-            assert not done or self.announced(course.execution) == announced
-            return trap
+        super().restart(course)
+        assert not done or self.announced(course.execution) == announced
 
 
 def bare(execution: str) -> str:
@@ -200,15 +265,12 @@ def bare(execution: str) -> str:
 
 
 @contextmanager
-def theatre(world: TrappedWorld, directory: Path) -> Generator[Theatre]:
+def theatre(world: TrappedCluster, directory: Path) -> Generator[Theatre]:
     stage = Theatre(world, directory)
     try:
         yield stage
     finally:
-        world.set(None)
-        if stage.unship.process is not None and stage.unship.process.poll() is None:
-            stage.unship.stop()
-        stage.unship.client.close()
+        stage.close()
 
 
 def assert_log_is_sound(course: Course) -> None:

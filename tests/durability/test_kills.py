@@ -1,6 +1,6 @@
-"""SIGKILL on the way, at the reply, requests and events, and again while recovering: nothing lost, nothing twice.
+"""SIGKILL on the way of the web shop, whose stages follow each other and run a script: all of it happens once.
 
-`python -m tests.durability.sweep` kills at every point of both journeys.
+`test_matrix.py` has the other platforms, and more points.
 """
 
 from __future__ import annotations
@@ -18,11 +18,7 @@ ROLLBACKS: dict[str, list[Kill]] = {
     "at the reply": [AtReply()],
     "at the first event": [AtEvent(1)],
     "while pods roll": [AtEvent(6)],
-    "when the step has ended": [AtEvent(12)],
     "before the last event": [AtEvent(24)],
-    "before a request": [AtRequest(30, BEFORE)],
-    "after a request": [AtRequest(32, AFTER)],
-    "after a later request": [AtRequest(40, AFTER)],
     "and again during the recovery": [AtEvent(4), AtRequest(3, AFTER), AtEvent(8)],
 }
 DEPLOYMENTS: dict[str, list[Kill]] = {

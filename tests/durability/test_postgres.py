@@ -8,13 +8,15 @@ import psycopg
 import pytest
 
 from sandbox.__main__ import write_connectors
-from tests.durability.traps import TrappedWorld
+from tests.durability.traps import TrappedCluster
 from tests.support.shop import NEW, OLD, Shop
 from tests.support.unship import Unship, serving
 
 
 @pytest.fixture
-def unship(world: TrappedWorld, postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Unship]:
+def unship(
+    world: TrappedCluster, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Unship]:
     directory = tmp_path_factory.mktemp("postgres")
     write_connectors([world], directory)
     with serving(
@@ -24,7 +26,7 @@ def unship(world: TrappedWorld, postgres_url: str, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture
-def shop(unship: Unship, world: TrappedWorld) -> Shop:
+def shop(unship: Unship, world: TrappedCluster) -> Shop:
     shop = Shop("elephant", world)
     assert unship.apply(shop.yaml()) == []
     unship.deploy(shop.name, tag=OLD)

@@ -13,7 +13,7 @@ import pytest
 from tests.durability.crowds import ROLL_BACK, RUN, all_at_once, codes, executions
 from tests.durability.fleets import Fleet, assert_rolled_back, fleet
 from tests.durability.ordeals import DEPLOYED, ROLLED_BACK
-from tests.durability.traps import Moment, Trap, TrappedWorld
+from tests.durability.traps import Moment, Trap, TrappedCluster
 from tests.support.postgres import PostgresServer
 from tests.support.shop import NEW, OLD, Shop
 from tests.support.unship import Unship
@@ -23,7 +23,7 @@ MANY = 60
 
 @pytest.fixture(scope="module")
 def servers(
-    world: TrappedWorld, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+    world: TrappedCluster, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[Fleet]:
     """All of them start at once on an empty database, so that all of them want to make its tables."""
     with (

@@ -14,7 +14,7 @@ from pipelines import follow
 from tests.durability.fleets import Fleet, assert_rolled_back, begun, send
 from tests.durability.ordeals import ROLLED_BACK
 from tests.durability.test_streams import over_a_socket, over_events, read
-from tests.durability.traps import Moment, Trap, TrappedWorld, trapped_world
+from tests.durability.traps import Moment, Trap, TrappedCluster, trapped_world
 from tests.support.shop import NEW, Shop
 
 # Rollouts that last until a server is there again.
@@ -22,7 +22,7 @@ _TICK = 0.1
 
 
 @pytest.fixture(scope="module")
-def world() -> Generator[TrappedWorld]:
+def world() -> Generator[TrappedCluster]:
     with trapped_world(_TICK) as running:
         yield running
 

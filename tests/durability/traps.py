@@ -1,96 +1,178 @@
-"""A world that can do something at the very n-th request of Unship, on its own thread, before it goes on.
+"""Worlds that can do something at the very n-th request of Unship, on their own thread, before they go on.
 
-Nothing sleeps and nothing polls: the trap springs while the request is being served, so that a kill lands either
-before its effect (the world never sees the request) or after it (the answer never leaves).
+Nothing sleeps and nothing polls: the trap springs while the request is being served, so that a kill lands exactly
+where it is meant to. These worlds also tell which requests changed something, from their own state.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
+from abc import abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sandbox.aws import AwsWorld
+from sandbox.cloudfoundry import CloudFoundryWorld
 from sandbox.core.faults import Fault, FaultBook, FaultMode, InjectedFault
 from sandbox.core.operations import Operation
 from sandbox.core.requests import RequestLog, RequestRecord
+from sandbox.core.world import World
 from sandbox.kubernetes import KubernetesWorld
 
-AGENT = "unship"
+AGENT = "^unship"
 
 
 class Moment(StrEnum):
     """Where in the life of the request the trap springs."""
 
     BEFORE = "before the effect"
+    """The world never sees the request."""
+    HELD = "on its way"
+    """The effect comes right after it."""
     AFTER = "after the effect"
+    """The answer never arrives."""
+    ANSWERED = "after the answer"
+    """The answer is in the other's socket."""
 
 
 @dataclass
 class Trap:
-    """Springs once, at the n-th request (from 1) since it was set whose operation matches `pattern`."""
+    """Springs once, at the n-th request (from 1) since it was set whose operation matches `pattern`.
+
+    `writes` chooses requests that can change something, or cannot; `agent` whose requests they are.
+    """
 
     number: int
     moment: Moment
     action: Callable[[], None]
     pattern: str = ""
+    writes: bool | None = None
+    agent: str = AGENT
     seen: int = 0
     sprung: threading.Event = field(default_factory=threading.Event)
     at: str = ""
 
-    def offer(self, request: str) -> bool:
+    def counts(self, user_agent: str, operation: str, writes: bool) -> bool:
         """Count the request; True, once, where it is the one."""
-        if self.sprung.is_set() or not re.search(self.pattern, request):
+        if (
+            self.sprung.is_set()
+            or not re.search(self.agent, user_agent)
+            or self.writes not in (None, writes)
+            or not re.search(self.pattern, operation)
+        ):
             return False
         self.seen += 1
         if self.seen != self.number:
             return False
-        self.at = request
+        self.at = operation
+        return True
+
+    def spring(self) -> None:
         self.sprung.set()
         self.action()
-        return True
+
+
+class TrappedWorld(World):
+    """A world in which one trap at a time can be set."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.trap: Trap | None = None
+        self.effects: list[RequestRecord] = []
+        """The requests that changed something, whoever sent them."""
+        faults = _Faults(self)
+        self.faults, self.requests = faults, _Log(self, faults)
+
+    @abstractmethod
+    def state_mark(self) -> object:
+        """A value that differs after every request that has changed something."""
+
+    def set(self, trap: Trap | None) -> None:
+        """Set this trap and none other."""
+        self.trap = trap
 
 
 class _Faults(FaultBook):
-    trap: Trap | None = None
+    """Sees each request as it comes in."""
+
+    def __init__(self, world: TrappedWorld) -> None:
+        super().__init__()
+        self._world = world
+        self.mark: object = None
+        self.trap: Trap | None = None
+        """The one that was set when the request came in: another one is not meant for it."""
 
     def match(self, method: str, target: str, user_agent: str, operation: Operation) -> InjectedFault | None:
-        trap = self.trap
-        if trap is None or trap.moment is not Moment.BEFORE or not user_agent.startswith(AGENT):
-            return super().match(method, target, user_agent, operation)
-        if trap.offer(operation.name):
-            return InjectedFault("trap", Fault(FaultMode.DROP))
+        if operation.writes:
+            self.mark = self._world.state_mark()
+        trap = self.trap = self._world.trap
+        at_once = trap is not None and trap.moment in (Moment.BEFORE, Moment.HELD)
+        if trap is not None and at_once and trap.counts(user_agent, operation.name, operation.writes):
+            trap.spring()
+            if trap.moment is Moment.BEFORE:
+                return InjectedFault("trap", Fault(FaultMode.DROP))
         return super().match(method, target, user_agent, operation)
 
 
 class _Log(RequestLog):
-    trap: Trap | None = None
+    """Sees each request as its answer begins; a world takes a request in one step, so no other comes between."""
+
+    def __init__(self, world: TrappedWorld, faults: _Faults) -> None:
+        super().__init__()
+        self._world = world
+        self._faults = faults
 
     def append(self, **fields: Any) -> RequestRecord:
         record = super().append(**fields)
-        trap = self.trap
-        if trap is not None and trap.moment is Moment.AFTER and record.user_agent.startswith(AGENT):
-            trap.offer(record.operation)
+        if record.writes and self._world.state_mark() != self._faults.mark:
+            self._world.effects.append(record)
+        trap = self._world.trap
+        if trap is not self._faults.trap or trap is None or trap.moment not in (Moment.AFTER, Moment.ANSWERED):
+            return record
+        if trap.counts(record.user_agent, record.operation, record.writes):
+            if trap.moment is Moment.AFTER:
+                trap.spring()
+            else:
+                # The answer is written in the same step of the loop.
+                asyncio.get_running_loop().call_soon(trap.spring)
         return record
 
 
-class TrappedWorld(KubernetesWorld):
-    """A cluster in which one trap at a time can be set."""
+class TrappedCluster(TrappedWorld, KubernetesWorld):
+    """A cluster with traps."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._faults, self._log = _Faults(), _Log()
-        self.faults, self.requests = self._faults, self._log
+    def state_mark(self) -> object:
+        return self.cluster.store.revision
 
-    def set(self, trap: Trap | None) -> None:
-        """Set this trap and none other."""
-        self._faults.trap = self._log.trap = trap
+
+class TrappedRegion(TrappedWorld, AwsWorld):
+    """A region with traps."""
+
+    def state_mark(self) -> object:
+        return (
+            self.containers.state.revision,
+            self.scaling.revision,
+            repr(self.auto_scaling.groups),
+            repr(self.ec2.launch_templates.all()),
+            repr(self.load_balancing.routing.listeners),
+            repr(self.load_balancing.routing.rules),
+        )
+
+
+class TrappedFoundation(TrappedWorld, CloudFoundryWorld):
+    """A foundation with traps."""
+
+    def state_mark(self) -> object:
+        return self.foundation.changes
 
 
 @contextmanager
-def trapped_world(tick: float = 0.02) -> Generator[TrappedWorld]:
-    with TrappedWorld(tick=tick).serve("127.0.0.1", 0) as world:
+def trapped_world(tick: float = 0.02) -> Generator[TrappedCluster]:
+    """A cluster with traps that serves."""
+    with TrappedCluster(tick=tick).serve("127.0.0.1", 0) as world:
         yield world

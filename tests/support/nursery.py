@@ -21,6 +21,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+from sqlalchemy.orm import configure_mappers
+
 ROOT = Path(__file__).parents[2]
 _LOADED = (
     "server.commands",
@@ -80,8 +83,11 @@ class Nursery:
         )
         atexit.register(self.close)
 
-    def start(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> Nursling:
-        order = {"start": arguments, "environment": dict(environment), "log": str(log)}
+    def start(
+        self, arguments: list[str], environment: Mapping[str, str], log: Path, *, prepare: str | None = None
+    ) -> Nursling:
+        """`prepare` names a module whose `install()` runs in the process before anything else."""
+        order = {"start": arguments, "environment": dict(environment), "log": str(log), "prepare": prepare}
         return Nursling(self, self.order(order))
 
     def order(self, order: dict[str, Any]) -> int:
@@ -101,6 +107,9 @@ class Nursery:
 def main() -> None:
     for module in _LOADED:
         import_module(module)
+    import_module("schema.building").build()
+    configure_mappers()
+    _complete(BaseModel)
     gc.freeze()
     children: set[int] = set()
     # Unbuffered, so that a child inherits no order that was read ahead.
@@ -120,6 +129,14 @@ def main() -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+def _complete(model: type[BaseModel]) -> None:
+    """Build the models of ours that would be built at first need, in each child anew."""
+    for found in model.__subclasses__():
+        if not found.__pydantic_complete__ and (ROOT / found.__module__.partition(".")[0]).is_dir():
+            found.model_rebuild()
+        _complete(found)
+
+
 def _line() -> bytes:
     line = b""
     while not line.endswith(b"\n"):
@@ -136,6 +153,8 @@ def _serve(order: dict[str, Any]) -> int:
         os.dup2(file, number)
     os.environ.clear()
     os.environ.update(order["environment"])
+    if order["prepare"] is not None:
+        import_module(order["prepare"]).install()
     found: int = import_module("server.cli").main(order["start"])
     return found
 

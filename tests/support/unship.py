@@ -75,11 +75,12 @@ def execute(arguments: list[str], environment: Mapping[str, str], log: Path) -> 
 
 def nurse(arguments: list[str], environment: Mapping[str, str], log: Path) -> Nursling:
     """As a copy of a process that has loaded the application."""
-    return _nursery().start(arguments, environment, log)
+    return nursery().start(arguments, environment, log)
 
 
 @cache
-def _nursery() -> Nursery:
+def nursery() -> Nursery:
+    """The one of this process."""
     return Nursery()
 
 
@@ -104,6 +105,14 @@ class Unship:
 
     def start(self) -> None:
         """Start the server and wait until it says that it is ready."""
+        self.process = self._launched("serve")
+        self._wait_until_ready(self.process)
+
+    def apply_file(self, file: Path) -> None:
+        """Apply a configuration file beside the running server, with what it refers to in its directory."""
+        assert self._launched("apply", str(file)).wait(timeout=_START_SECONDS) == 0, self.log
+
+    def _launched(self, *arguments: str) -> Process:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("UNSHIP_")}
         environment |= {
             "UNSHIP_DATA_DIR": str(self.directory / "data"),
@@ -112,8 +121,7 @@ class Unship:
             "UNSHIP_ALLOW_SCRIPTS": "true",
             **self.settings,
         }
-        self.process = self.launch(["serve"], environment, self.directory / "server.log")
-        self._wait_until_ready(self.process)
+        return self.launch(list(arguments), environment, self.directory / "server.log")
 
     def _wait_until_ready(self, process: Process) -> None:
         deadline = time.monotonic() + _START_SECONDS

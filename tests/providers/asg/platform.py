@@ -35,8 +35,8 @@ class AsgPlatform(Platform):
     group = GROUP
     fewest_announced = 2
 
-    def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
-        self._world = AwsWorld.start(tick=tick)
+    def __init__(self, directory: Path, *, tick: float = 0.005, world: AwsWorld | None = None) -> None:
+        self._world = world or AwsWorld.start(tick=tick)
         entries = [
             Connector(entry["identifier"], entry["type"], entry["spec"], directory)
             for entry in self.world.connectors(directory)

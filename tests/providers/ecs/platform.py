@@ -58,8 +58,10 @@ class EcsPlatform(Platform):
 
     served = SERVED
 
-    def __init__(self, directory: Path, *, tick: float = 0.005, scaled: bool = True) -> None:
-        self._world = AwsWorld.start(tick=tick)
+    def __init__(
+        self, directory: Path, *, tick: float = 0.005, scaled: bool = True, world: AwsWorld | None = None
+    ) -> None:
+        self._world = world or AwsWorld.start(tick=tick)
         self._scaled = scaled
         self._other: Client | None = None
         entry = self._world.connectors(directory)[0]

@@ -36,12 +36,18 @@ class HelmPlatform(Platform):
     loses_many_answers = False
 
     def __init__(
-        self, directory: Path, client: VendorClient, *, tick: float = 0.001, pace: Pace | None = None
+        self,
+        directory: Path,
+        client: VendorClient,
+        *,
+        tick: float = 0.001,
+        pace: Pace | None = None,
+        world: KubernetesWorld | None = None,
     ) -> None:
         reason = unsupported()
         if reason is not None:
             pytest.skip(reason)
-        self._world = KubernetesWorld.start(tick=tick, pace=pace or Pace(ready=1))
+        self._world = world or KubernetesWorld.start(tick=tick, pace=pace or Pace(ready=1))
         self.world.write_kubeconfig(directory / "kubeconfig")
         self.binary = ensure(client)
         spec = {"kubeconfig": "./kubeconfig", "context": "demo", "helm": str(self.binary)}

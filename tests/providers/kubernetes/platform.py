@@ -49,8 +49,8 @@ NAMESPACE, RELEASE = "staging", "release-7f3a"
 class KubernetesPlatform(Platform):
     """The web shop in a namespace of a sandbox cluster."""
 
-    def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
-        self._world = KubernetesWorld.start(tick=tick)
+    def __init__(self, directory: Path, *, tick: float = 0.005, world: KubernetesWorld | None = None) -> None:
+        self._world = world or KubernetesWorld.start(tick=tick)
         self.world.write_kubeconfig(directory / "kubeconfig")
         self.connectors = Connectors(
             {

@@ -27,8 +27,8 @@ _GUID = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}")
 class TasPlatform(Platform):
     """The mailer, rolled over."""
 
-    def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
-        self._world = CloudFoundryWorld.start(tick=tick)
+    def __init__(self, directory: Path, *, tick: float = 0.005, world: CloudFoundryWorld | None = None) -> None:
+        self._world = world or CloudFoundryWorld.start(tick=tick)
         directory.mkdir(parents=True, exist_ok=True)
         (entry,) = self._world.connectors(directory)
         connector = Connector(entry["identifier"], entry["type"], entry["spec"], directory)
