@@ -13,6 +13,7 @@ from pydantic import Field, JsonValue
 from db.security.access import Standing
 from db.statuses import ExecutionKind, StepPhase
 from pipelines.documents.failure import ActionType, FailureKind, RunsAfter
+from pipelines.documents.vocabulary import GENERIC_STEPS
 from providers.values import DeploymentType, Value
 
 
@@ -46,6 +47,11 @@ class PlannedStep(Value):
     conditions: tuple[str, ...] = ()
     runs_after: RunsAfter = RunsAfter.SUCCESS
     strategies: tuple[Strategy, ...] = ()
+
+    @property
+    def at_platform(self) -> bool:
+        """Whether a platform carries it."""
+        return self.type not in GENERIC_STEPS
 
 
 class PlannedSequence(Value):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from db.statuses import StepStatus
 from db.tables import Stage, Step
-from pipelines.documents.vocabulary import GENERIC_STEPS
 from pipelines.plan import PlannedStage, PlannedStep, steps_in
 
 
@@ -42,6 +41,6 @@ def step_row(stage_id: str, step: PlannedStep, ordinal: int) -> Step:
         identifier=step.identifier,
         name=step.name,
         type=step.type,
-        at_platform=step.type not in GENERIC_STEPS,
+        at_platform=step.at_platform,
         status=StepStatus.PENDING,
     )

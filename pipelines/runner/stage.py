@@ -20,7 +20,7 @@ from pipelines.leftovers import left_behind
 from pipelines.plan import PlannedStage
 from pipelines.proving import Proof, prove
 from pipelines.resolving import ResolvedStage, recording_scope, resolve
-from pipelines.runner.capturing import Captured, capture
+from pipelines.runner.capturing import WayBack
 from pipelines.runner.results import End, Result, runs, worst
 from pipelines.runner.steps import StepRunner
 from pipelines.runner.work import Work, abort_requested
@@ -42,9 +42,11 @@ class StageRunner:
         )
         if begun is not None:
             return Result.model_validate(begun)
-        result = await self._record_way_back()
-        if result is None:
-            result = await self._run_steps()
+        way_back = WayBack(self.work, self.stage) if self._deploys and not self.work.is_rollback else None
+        if way_back is not None and (error := await way_back.record()) is not None:
+            result = Result(end=End.FAILED, reason=error)
+        else:
+            result = await self._run_steps(way_back)
         return await (self._prove_and_end(result) if self._deploys else self._end(result))
 
     @property
@@ -110,29 +112,10 @@ class StageRunner:
         await close_steps(session, self.work.execution_id, self.stage.id, step_status)
         return Result(end=end, reason=reason).as_json()
 
-    async def _record_way_back(self) -> Result | None:
-        """Before a deployment changes anything: the provider's snapshot. The failure, where there is one."""
-        if self.work.is_rollback or not self._deploys:
-            return None
-        error = await self.work.step(
-            f"capture {self.stage.identifier}", lambda: capture(self.work, self.stage), self._record_snapshot
-        )
-        return None if error is None else Result(end=End.FAILED, reason=error)
-
-    async def _record_snapshot(self, session: AsyncSession, captured: Captured) -> str | None:
-        if captured.snapshot is not None:
-            snapshot = captured.snapshot.as_json()
-            await session.execute(
-                sa.update(Stage)
-                .where(col(Stage.id) == self.stage.id)
-                .values(snapshot=snapshot, previous_artifact=snapshot["artifact"])
-            )
-        return captured.error
-
-    async def _run_steps(self) -> Result:
+    async def _run_steps(self, way_back: WayBack | None) -> Result:
         if self.work.is_rollback:
             return await StepRunner(self.work, self.stage, undoing=True).run_all()
-        result = await StepRunner(self.work, self.stage, undoing=False).run_all()
+        result = await StepRunner(self.work, self.stage, undoing=False, way_back=way_back).run_all()
         if result.action is not ActionType.STAGE_ROLLBACK or not self.stage.rollback_steps:
             return result
 

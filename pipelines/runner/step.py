@@ -19,6 +19,7 @@ from pipelines.expressions import ExpressionError, evaluate_condition
 from pipelines.plan import PlannedStage, PlannedStep
 from pipelines.resolving import recording_scope
 from pipelines.runner.acting import act
+from pipelines.runner.capturing import WayBack
 from pipelines.runner.deadlines import deadline_of_try
 from pipelines.runner.results import Decision, End, Result, StepOutcome, decide, runs
 from pipelines.runner.work import Work, abort_requested
@@ -57,6 +58,7 @@ class OneStep:
     stage: PlannedStage
     step: PlannedStep
     undoing: bool
+    way_back: WayBack | None = None
 
     async def run(self, *, failed: bool) -> Result:
         """Run it; `failed` says whether a step before it did."""
@@ -119,6 +121,9 @@ class OneStep:
         return Turn(until=deadline, wait=wait, cut=cut)
 
     async def _try(self, deadline: datetime, tries: int) -> Turn:
+        if self.way_back is not None:
+            await self.way_back.before(self.step)
+
         async def settle(session: AsyncSession, outcome: StepOutcome) -> JsonValue:
             return (await self._settle(session, outcome, tries)).as_json()
 

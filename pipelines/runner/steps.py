@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pipelines.plan import Node, PlannedParallel, PlannedStage, PlannedStep
+from pipelines.runner.capturing import WayBack
 from pipelines.runner.results import End, Result, worst
 from pipelines.runner.step import OneStep
 from pipelines.runner.work import Work
@@ -15,11 +16,15 @@ Path = tuple[int, ...]
 
 @dataclass(frozen=True)
 class StepRunner:
-    """Runs the steps of one stage. `undoing`: its rollbackSteps, which run whatever state they are limited to."""
+    """Runs the steps of one stage. `undoing`: its rollbackSteps, which run whatever state they are limited to.
+
+    A deployment records its `way_back` on the way.
+    """
 
     work: Work
     stage: PlannedStage
     undoing: bool
+    way_back: WayBack | None = None
 
     async def run_all(self) -> Result:
         nodes = self.stage.rollback_steps if self.undoing else self.stage.steps
@@ -37,7 +42,7 @@ class StepRunner:
 
     async def _node(self, node: Node, path: Path, *, failed: bool) -> Result:
         if isinstance(node, PlannedStep):
-            return await OneStep(self.work, self.stage, node, self.undoing).run(failed=failed)
+            return await OneStep(self.work, self.stage, node, self.undoing, self.way_back).run(failed=failed)
         if isinstance(node, PlannedParallel):
             return await self._parallel(node, path, failed=failed)
         return await self._sequence(node.nodes, path, failed=failed)

@@ -12,6 +12,7 @@ from sandbox.core.faults import Fault, FaultMode
 from tests.journeys.yard import (
     MANIFEST,
     NEW,
+    NEXT,
     OLD,
     Gate,
     Yard,
@@ -172,6 +173,25 @@ def test_completed_with_drift_when_nobody_can_look(yard: Yard) -> None:
     assert shown["status"] == "COMPLETED_WITH_DRIFT"
     assert "could not be verified" in shown["stages"][0]["statusReason"]
     assert yard.tags() == [OLD, OLD]
+
+
+def test_what_others_change_while_a_stage_waits_is_part_of_what_was_there_before(yard: Yard, gate: Gate) -> None:
+    """The way back leads to what ran when the platform's first step began, and that is what is proved."""
+    yard.apply(yard.stage("prod", steps=[gate.step(), rollout()]))
+    gate.open()
+    yard.deploy(OLD)
+    gate.close()
+    deployment = yard.run(NEW)
+    until_running(yard.unship, deployment, "gate")
+    yard.kubectl("set", "image", "deployment/web", f"web=shop/{yard.name}:{NEXT}")
+    yard.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    gate.open()
+    assert yard.unship.finish(deployment) == "SUCCEEDED"
+    (stage,) = yard.unship.plan(executionId=deployment)["stages"]
+    assert stage["targetArtifact"]["displayName"] == f"shop/{yard.name}:{NEXT}"
+    rollback = yard.unship.rolled_back(deployment)
+    assert yard.unship.execution(rollback)["status"] == "SUCCEEDED"
+    assert yard.tags() == [NEXT, NEXT]
 
 
 def test_skipped_says_that_it_was_already_so(yard: Yard) -> None:
