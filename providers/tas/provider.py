@@ -6,17 +6,7 @@ from collections.abc import Mapping
 
 from providers.interface import ManifestType, StepType, Verb
 from providers.platform import Platform
-from providers.tas.specs import (
-    AppRollbackSpec,
-    BasicSetupSpec,
-    BlueGreenSetupSpec,
-    CanarySetupSpec,
-    ResizeSpec,
-    RollingDeploySpec,
-    RollingRollbackSpec,
-    SwapRollbackSpec,
-    SwapSpec,
-)
+from providers.tas import specs
 from providers.tas.values import (
     CONNECTOR_TYPE,
     MANIFEST_TYPE,
@@ -25,21 +15,18 @@ from providers.tas.values import (
     TasSnapshot,
     TasTarget,
 )
-from providers.values import (
-    DeploymentType,
-    InstanceDetails,
-)
+from providers.values import DeploymentType, InstanceDetails
 
 _STEPS = (
-    StepType("TasRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
-    StepType("TasRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
-    StepType("BasicAppSetup", Verb.DEPLOY, BasicSetupSpec),
-    StepType("CanaryAppSetup", Verb.DEPLOY, CanarySetupSpec),
-    StepType("BGAppSetup", Verb.DEPLOY, BlueGreenSetupSpec),
-    StepType("AppResize", Verb.DEPLOY, ResizeSpec),
-    StepType("SwapRoutes", Verb.DEPLOY, SwapSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("AppRollback", Verb.ROLL_BACK, AppRollbackSpec),
-    StepType("SwapRollback", Verb.ROLL_BACK, SwapRollbackSpec),
+    StepType("TasRollingDeploy", Verb.DEPLOY, specs.RollingDeploySpec),
+    StepType("TasRollingRollback", Verb.ROLL_BACK, specs.RollingRollbackSpec),
+    StepType("BasicAppSetup", Verb.DEPLOY, specs.BasicSetupSpec),
+    StepType("CanaryAppSetup", Verb.DEPLOY, specs.CanarySetupSpec),
+    StepType("BGAppSetup", Verb.DEPLOY, specs.BlueGreenSetupSpec),
+    StepType("AppResize", Verb.DEPLOY, specs.ResizeSpec),
+    StepType("SwapRoutes", Verb.DEPLOY, specs.SwapSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AppRollback", Verb.ROLL_BACK, specs.AppRollbackSpec),
+    StepType("SwapRollback", Verb.ROLL_BACK, specs.SwapRollbackSpec),
 )
 
 
