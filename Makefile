@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo run test lint format schema benchmarks lock audit sbom clean
+.PHONY: help demo run test ready-to-test lint format schema benchmarks lock audit sbom clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,11 +37,13 @@ run: $(READY)  ## serve for development: sandbox, example data, an explorer at /
 	@$(BIN)/python -m demo --serve
 
 test: $(READY)  ## lint, types and the whole test suite
-	@$(BIN)/ruff check $(CODE)
-	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/pyright --warnings
-	@$(BIN)/python -m tests.vendor_clients
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint ready-to-test
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST)
+
+# Compiles each test once while the types are checked on another core; each worker would do it by itself.
+ready-to-test: $(READY)
+	@$(BIN)/python -m tests.vendor_clients
+	@$(BIN)/python -m pytest --collect-only --quiet --quiet > /dev/null
 
 lint: $(READY)  ## ruff and pyright
 	@$(BIN)/ruff check $(CODE)

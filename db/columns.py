@@ -14,6 +14,11 @@ def new_id() -> str:
     return uuid7().hex
 
 
+def identifier_at(moment: datetime) -> str:
+    """What sorts before every identifier made from that moment on: they begin with milliseconds in 12 digits."""
+    return f"{int(moment.timestamp() * 1000):012x}"
+
+
 def now() -> datetime:
     return datetime.now(UTC)
 

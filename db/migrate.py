@@ -11,6 +11,7 @@ import asyncio
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from alembic.util import CommandError
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SAWarning
 
 from db.database import async_url
 
@@ -150,8 +152,18 @@ def write_revision(message: str, *, initial: bool = False) -> Path:
             # SQLite alters tables by rebuilding them ("batches"); creating them needs none of that.
             config.attributes["in_batches"] = not initial
             _tidy_afterwards(config)
-            command.revision(config, message, autogenerate=True, rev_id=number)
+            with expressions_in_indexes():
+                command.revision(config, message, autogenerate=True, rev_id=number)
     return next(_VERSIONS.glob(f"{number}_*.py"))
+
+
+@contextmanager
+def expressions_in_indexes() -> Generator[None]:
+    """Within the block an index over an expression, which SQLite does not describe, is passed over in silence."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
+        warnings.filterwarnings("ignore", "autogenerate skipping metadata-specified expression-based", UserWarning)
+        yield
 
 
 def _tidy_afterwards(config: Config) -> None:

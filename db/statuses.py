@@ -132,13 +132,18 @@ UNDO_CLAIMED = (
 _MOST_TELLING_FIRST = (
     RollbackStatus.STARTED,
     RollbackStatus.FAILURE,
-    RollbackStatus.NOT_STARTED,
     RollbackStatus.SUCCESS,
+    RollbackStatus.NOT_STARTED,
 )
 
 
+def undo_outcome(stage: StageStatus) -> RollbackStatus:
+    """What the end of a rollback's stage says of what it was to undo; one that was never reached is a failure."""
+    return RollbackStatus.SUCCESS if stage in UNDO_CLAIMED and stage in FINISHED_STAGES else RollbackStatus.FAILURE
+
+
 def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
-    """One status for several stages: the one that a user must see first. SUCCESS only where nothing is left."""
+    """One status for several stages: the one that a user must see first. NOT_STARTED only where nothing was."""
     present = set(statuses)
     return next((status for status in _MOST_TELLING_FIRST if status in present), RollbackStatus.UNAVAILABLE)
 

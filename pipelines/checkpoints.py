@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db.columns import identifier_at
 from db.database import Database
 from db.outages import outlast
 from db.queries.columns import table_of
@@ -61,11 +62,6 @@ class Checkpoints:
             found = await connection.execute(rows)
             recorded = {(row.branch, row.position): (row.name, row.result) for row in found}
         return cls(database, execution_id, fence or Alone(), recorded)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the execution's end is on record: there is nothing left to do then but to say so."""
-        return any(name == END for name, _ in self.recorded.values())
 
     def branch(self, name: str) -> Checkpoints:
         """The records of what runs beside this; `name` is unique within the execution."""
@@ -130,13 +126,16 @@ class Checkpoints:
 
 
 async def forget(database: Database, *, finished_before: datetime) -> None:
-    """Delete the records of executions that ended before then, a hundred executions at a time."""
+    """Delete the records of executions that ended before then, a hundred executions at a time.
+
+    The identifiers bound what is looked at: there are few old records, and any number of old executions.
+    """
+    owner = col(Checkpoint.execution_id)
     ended = (
-        sa.select(col(Execution.id))
-        .where(
-            col(Execution.finished_at) < finished_before,
-            sa.exists().where(col(Checkpoint.execution_id) == col(Execution.id)),
-        )
+        sa.select(owner)
+        .join(Execution, col(Execution.id) == owner)
+        .where(owner < identifier_at(finished_before), col(Execution.finished_at) < finished_before)
+        .distinct()
         .limit(_FORGET_AT_ONCE)
     )
     async with database.write() as session:

@@ -121,7 +121,10 @@ async def _update_target(session: AsyncSession, stage: PlannedStage, deployed: d
 async def close_steps(
     session: AsyncSession, execution_id: str, stage_id: str, status: StepStatus
 ) -> list[StepStatus]:
-    """End the steps that never got their turn; returns the statuses of the steps that a platform carried."""
+    """End the steps that never got their turn; returns the statuses of the steps that a platform carried.
+
+    A step that runs was ended by nobody: a defect came between.
+    """
     rows = (
         await session.execute(
             sa.select(col(Step.id), col(Step.status), col(Step.at_platform))
@@ -132,6 +135,9 @@ async def close_steps(
     for row in rows:
         if row.status is StepStatus.PENDING:
             await journal.move_step(session, execution_id, stage_id, row.id, status, "Never got its turn.")
+        elif row.status is StepStatus.RUNNING:
+            reason = "The execution ended unexpectedly."
+            await journal.move_step(session, execution_id, stage_id, row.id, StepStatus.FAILED, reason)
     return [row.status for row in rows if row.at_platform]
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 
 from pipelines.configuration_checks import connector_problems, known_references, production_problems, type_problems
-from pipelines.configuration_writes import Written, write_configuration, write_packages
+from pipelines.configuration_rows import Written
+from pipelines.configuration_writes import write_configuration, write_packages
 from pipelines.documents import KnownReferences, advice_on, load_configuration
 from pipelines.local_files import LocalFiles, with_local_files
 from pipelines.problems import ConfigurationProblems, Problem

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
 from db.statuses import EnvironmentType
-from db.tables import Environment, Infrastructure, Service, Stage
+from db.tables import Environment, EnvironmentGroup, Infrastructure, Service, Stage
 from pipelines.documents import Configuration, KnownReferences
 from pipelines.documents.environment import EnvironmentKind
 from pipelines.documents.reading import ProblemSink
@@ -26,6 +26,7 @@ async def known_references(reader: Reader, registry: Registry) -> KnownReference
     spelled = col(Service.definition)["serviceDefinition"]["type"].as_string()
     services = await reader.execute(sa.select(col(Service.identifier), spelled))
     environments = await reader.execute(sa.select(col(Environment.identifier)))
+    groups = await reader.execute(sa.select(col(EnvironmentGroup.identifier)))
     infrastructures = await reader.execute(
         sa.select(
             col(Environment.identifier), col(Infrastructure.identifier), col(Infrastructure.deployment_type)
@@ -34,6 +35,7 @@ async def known_references(reader: Reader, registry: Registry) -> KnownReference
     return KnownReferences(
         services=dict(services.all()),
         environments=frozenset(environments.scalars()),
+        groups=frozenset(groups.scalars()),
         infrastructures={(place, name): word_of(registry, kind) for place, name, kind in infrastructures},
         connectors=registry.connectors.identifiers(),
     )

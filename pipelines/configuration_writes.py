@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db.columns import now
 from db.statuses import EnvironmentType
 from db.tables import (
     Environment,
     EnvironmentGroup,
     EnvironmentGroupMember,
+    FreezeWindow,
+    FreezeWindowEnvironment,
+    FreezeWindowGroup,
     Infrastructure,
     Package,
     Pipeline,
     Service,
 )
+from pipelines.configuration_rows import Written, definition_of, existing, ids_by_identifier, put, put_members
 from pipelines.documents import Configuration
-from pipelines.documents.base import Model
 from pipelines.documents.environment import EnvironmentKind
 from pipelines.vocabulary import deployment_type_of
 from providers.registry import Registry
@@ -32,19 +32,6 @@ _ENVIRONMENT_TYPES = {
     EnvironmentKind.PRE_PRODUCTION: EnvironmentType.PRE_PRODUCTION,
 }
 
-RowT = TypeVar("RowT", Service, Environment, EnvironmentGroup, Infrastructure, Pipeline)
-NamedT = TypeVar("NamedT", Service, Environment, EnvironmentGroup, Pipeline)
-
-
-@dataclass(frozen=True)
-class Written:
-    """One document's row: `type_name` as the GraphQL schema calls it, `document` its position in the input."""
-
-    document: int
-    type_name: str
-    id: str
-    changed: bool
-
 
 async def write_configuration(
     session: AsyncSession, registry: Registry, configuration: Configuration
@@ -53,10 +40,11 @@ async def write_configuration(
     written = await _services(session, registry, configuration)
     written += await _environments(session, configuration)
     await session.flush()
-    environment_ids = await _environment_ids(session)
+    environment_ids = await ids_by_identifier(session, Environment)
     written += await _groups(session, configuration, environment_ids)
     written += await _infrastructures(session, registry, configuration, environment_ids)
     written += await _pipelines(session, configuration)
+    written += await _freeze_windows(session, configuration, environment_ids)
     await session.flush()
     return written
 
@@ -71,13 +59,8 @@ async def write_packages(session: AsyncSession, packages: Mapping[str, bytes]) -
     )
 
 
-def definition_of(model: Model) -> dict[str, Any]:
-    """A document as it is stored: what was written in it, in JSON, readable by the same model."""
-    return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
-
-
 async def _services(session: AsyncSession, registry: Registry, configuration: Configuration) -> list[Written]:
-    rows = await _existing(session, Service, [loaded.model.identifier for loaded in configuration.services])
+    rows = await existing(session, Service, [loaded.model.identifier for loaded in configuration.services])
     written: list[Written] = []
     for loaded in configuration.services:
         model = loaded.model
@@ -89,15 +72,13 @@ async def _services(session: AsyncSession, registry: Registry, configuration: Co
             "deployment_type": deployment_type_of(registry, model.deployment_type),
             "definition": definition_of(model),
         }
-        row, changed = _put(session, Service, rows.get(model.identifier), columns)
+        row, changed = put(session, Service, rows.get(model.identifier), columns)
         written.append(Written(loaded.document, "Service", row.id, changed))
     return written
 
 
 async def _environments(session: AsyncSession, configuration: Configuration) -> list[Written]:
-    rows = await _existing(
-        session, Environment, [loaded.model.identifier for loaded in configuration.environments]
-    )
+    rows = await existing(session, Environment, [loaded.model.identifier for loaded in configuration.environments])
     written: list[Written] = []
     for loaded in configuration.environments:
         model = loaded.model
@@ -107,7 +88,7 @@ async def _environments(session: AsyncSession, configuration: Configuration) -> 
             "type": _ENVIRONMENT_TYPES[model.type],
             "definition": definition_of(model),
         }
-        row, changed = _put(session, Environment, rows.get(model.identifier), columns)
+        row, changed = put(session, Environment, rows.get(model.identifier), columns)
         written.append(Written(loaded.document, "Environment", row.id, changed))
     return written
 
@@ -115,34 +96,18 @@ async def _environments(session: AsyncSession, configuration: Configuration) -> 
 async def _groups(
     session: AsyncSession, configuration: Configuration, environment_ids: dict[str, str]
 ) -> list[Written]:
-    rows = await _existing(session, EnvironmentGroup, [loaded.model.identifier for loaded in configuration.groups])
+    rows = await existing(session, EnvironmentGroup, [loaded.model.identifier for loaded in configuration.groups])
     written: list[Written] = []
     for loaded in configuration.groups:
         model = loaded.model
         columns = {"identifier": model.identifier, "name": model.name}
-        row, changed = _put(session, EnvironmentGroup, rows.get(model.identifier), columns)
+        row, changed = put(session, EnvironmentGroup, rows.get(model.identifier), columns)
         await session.flush()
-        # The same environment named twice is one member, at its first place.
-        members = tuple(dict.fromkeys(environment_ids[identifier] for identifier in model.env_identifiers))
-        regrouped = await _set_members(session, row.id, members)
+        members = [environment_ids[identifier] for identifier in model.env_identifiers]
+        owner = ("group_id", row.id)
+        regrouped = await put_members(session, EnvironmentGroupMember, owner, "environment_id", members)
         written.append(Written(loaded.document, "EnvironmentGroup", row.id, changed or regrouped))
     return written
-
-
-async def _set_members(session: AsyncSession, group_id: str, members: Sequence[str]) -> bool:
-    of_group = col(EnvironmentGroupMember.group_id) == group_id
-    order = col(EnvironmentGroupMember.position)
-    stored = await session.scalars(
-        sa.select(col(EnvironmentGroupMember.environment_id)).where(of_group).order_by(order)
-    )
-    if tuple(stored) == tuple(members):
-        return False
-    await session.execute(sa.delete(EnvironmentGroupMember).where(of_group))
-    session.add_all(
-        EnvironmentGroupMember(group_id=group_id, environment_id=environment_id, position=position)
-        for position, environment_id in enumerate(members)
-    )
-    return True
 
 
 async def _infrastructures(
@@ -165,13 +130,13 @@ async def _infrastructures(
             "deployment_type": deployment_type_of(registry, model.deployment_type),
             "spec": model.spec,
         }
-        row, changed = _put(session, Infrastructure, rows.get((environment_id, model.identifier)), columns)
+        row, changed = put(session, Infrastructure, rows.get((environment_id, model.identifier)), columns)
         written.append(Written(loaded.document, "Infrastructure", row.id, changed))
     return written
 
 
 async def _pipelines(session: AsyncSession, configuration: Configuration) -> list[Written]:
-    rows = await _existing(session, Pipeline, [loaded.model.identifier for loaded in configuration.pipelines])
+    rows = await existing(session, Pipeline, [loaded.model.identifier for loaded in configuration.pipelines])
     written: list[Written] = []
     for loaded in configuration.pipelines:
         columns = {
@@ -179,30 +144,27 @@ async def _pipelines(session: AsyncSession, configuration: Configuration) -> lis
             "name": loaded.model.name,
             "yaml": loaded.source,
         }
-        row, changed = _put(session, Pipeline, rows.get(loaded.model.identifier), columns)
+        row, changed = put(session, Pipeline, rows.get(loaded.model.identifier), columns)
         written.append(Written(loaded.document, "Pipeline", row.id, changed))
     return written
 
 
-async def _existing(session: AsyncSession, table: type[NamedT], identifiers: Sequence[str]) -> dict[str, NamedT]:
-    rows = await session.scalars(sa.select(table).where(col(table.identifier).in_(identifiers)))
-    return {row.identifier: row for row in rows}
-
-
-def _put(session: AsyncSession, table: type[RowT], row: RowT | None, columns: dict[str, Any]) -> tuple[RowT, bool]:
-    """Create the row, or change what is different in it; tells whether there was anything to do."""
-    if row is None:
-        row = table(**columns)
-        session.add(row)
-        return row, True
-    different = {name: value for name, value in columns.items() if getattr(row, name) != value}
-    if different and "updated_at" in table.model_fields:
-        different["updated_at"] = now()
-    for name, value in different.items():
-        setattr(row, name, value)
-    return row, bool(different)
-
-
-async def _environment_ids(session: AsyncSession) -> dict[str, str]:
-    rows = await session.execute(sa.select(col(Environment.identifier), col(Environment.id)))
-    return dict(rows.all())
+async def _freeze_windows(
+    session: AsyncSession, configuration: Configuration, environment_ids: dict[str, str]
+) -> list[Written]:
+    windows = [loaded.model.identifier for loaded in configuration.freeze_windows]
+    rows = await existing(session, FreezeWindow, windows)
+    group_ids = await ids_by_identifier(session, EnvironmentGroup) if windows else {}
+    written: list[Written] = []
+    for loaded in configuration.freeze_windows:
+        model = loaded.model
+        columns = {"identifier": model.identifier, "name": model.name, "definition": definition_of(model)}
+        row, changed = put(session, FreezeWindow, rows.get(model.identifier), columns)
+        await session.flush()
+        owner = ("window_id", row.id)
+        places = [environment_ids[identifier] for identifier in model.environments]
+        await put_members(session, FreezeWindowEnvironment, owner, "environment_id", places)
+        groups = [group_ids[identifier] for identifier in model.environment_groups]
+        await put_members(session, FreezeWindowGroup, owner, "group_id", groups)
+        written.append(Written(loaded.document, "FreezeWindow", row.id, changed))
+    return written

@@ -9,18 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.statuses import (
-    FINISHED_EXECUTIONS,
     FINISHED_STAGES,
-    UNDO_CLAIMED,
     ExecutionStatus,
     RollbackStatus,
     StageStatus,
     StepStatus,
     most_telling,
+    undo_outcome,
 )
 from db.tables import Execution, ExecutionTarget, Stage, Target
 from pipelines import journal
 from pipelines.closing import close_steps
+from pipelines.explaining import explain, stage_ends
 from pipelines.plan import Plan, PlannedStage
 from pipelines.runner.results import execution_status
 
@@ -38,7 +38,8 @@ async def end_execution(session: AsyncSession, execution_id: str, plan: Plan, *,
     ).one()
     statuses = await _finish_stages(session, execution_id, unexpected=unexpected)
     status = execution_status(plan.kind, statuses, aborted, unexpected)
-    reason = await _reason(session, execution_id, status, abort_reason, unexpected=unexpected)
+    reason = explain(plan.kind, status, await stage_ends(session, execution_id), abort_reason)
+    reason = "Unexpected error; the server's log has the details." if unexpected else reason
     await journal.move_execution(session, execution_id, status, reason)
     if original is not None:
         outcome = RollbackStatus.SUCCESS if status in _UNDONE else RollbackStatus.FAILURE
@@ -55,45 +56,31 @@ async def set_rollback_status(
     session: AsyncSession, executions: Sequence[str | None], stages: Sequence[str], status: RollbackStatus
 ) -> None:
     """Say of these executions and stages how their rollback stands."""
-    await session.execute(
-        sa.update(Execution).where(col(Execution.id).in_(executions)).values(rollback_status=status)
-    )
-    await session.execute(sa.update(Stage).where(col(Stage.id).in_(stages)).values(rollback_status=status))
+    for table, ids in ((Execution, executions), (Stage, stages)):
+        if ids:
+            await session.execute(sa.update(table).where(col(table.id).in_(ids)).values(rollback_status=status))
 
 
 async def _close_rollback(
     session: AsyncSession, execution_id: str, original: str, plan: Plan, outcome: RollbackStatus
 ) -> None:
-    """Say of the rollback and of what it undid how that ended.
+    """Say of the rollback, of each of its stages, and of what these undid, how that ended.
 
-    A success is one also for the stages that an earlier, unfinished try had undone and this one left out.
+    A stage stands for itself: what was restored and proved is so, whatever became of the rollback afterwards.
     """
-    done = {stage.id: stage.original_stage_id for stage in plan.stages}
-    if outcome is RollbackStatus.SUCCESS:
-        done |= await _undone_before(session, original)
-    stages = [stage_id for pair in done.items() for stage_id in pair if stage_id]
-    await set_rollback_status(session, [execution_id], stages, outcome)
+    pairs = {stage.id: stage.original_stage_id for stage in plan.stages}
+    rows = await session.execute(sa.select(col(Stage.id), col(Stage.status)).where(col(Stage.id).in_(pairs)))
+    ends: dict[RollbackStatus, list[str]] = {RollbackStatus.SUCCESS: [], RollbackStatus.FAILURE: []}
+    for row in rows:
+        undone = pairs[row.id]
+        ends[undo_outcome(row.status)] += [row.id] if undone is None else [row.id, undone]
+    await set_rollback_status(session, [execution_id], [], outcome)
+    for end, stages in ends.items():
+        await set_rollback_status(session, [], stages, end)
     standing = await session.execute(
         sa.select(col(Stage.rollback_status)).where(col(Stage.execution_id) == original).distinct()
     )
-    overall = most_telling(standing.scalars())
-    await session.execute(
-        sa.update(Execution).where(col(Execution.id) == original).values(rollback_status=overall)
-    )
-
-
-async def _undone_before(session: AsyncSession, original: str) -> dict[str, str | None]:
-    """The stages of ended tries that undid a stage of the execution, with that stage."""
-    rows = await session.execute(
-        sa.select(col(Stage.id), col(Stage.original_stage_id))
-        .join(Execution, col(Execution.id) == col(Stage.execution_id))
-        .where(
-            col(Execution.original_execution_id) == original,
-            col(Execution.status).in_(FINISHED_EXECUTIONS),
-            col(Stage.status).in_(UNDO_CLAIMED),
-        )
-    )
-    return {row.id: row.original_stage_id for row in rows}
+    await set_rollback_status(session, [original], [], most_telling(standing.scalars()))
 
 
 async def _finish_stages(session: AsyncSession, execution_id: str, *, unexpected: bool) -> tuple[StageStatus, ...]:
@@ -117,36 +104,6 @@ async def _finish_stages(session: AsyncSession, execution_id: str, *, unexpected
             await close_steps(session, execution_id, row.id, StepStatus.ABANDONED)
         statuses.append(status)
     return tuple(statuses)
-
-
-async def _reason(
-    session: AsyncSession,
-    execution_id: str,
-    status: ExecutionStatus,
-    abort_reason: str | None,
-    *,
-    unexpected: bool,
-) -> str | None:
-    """Why the execution ended as it did, for those who read only this line."""
-    if unexpected:
-        return "Unexpected error; the server's log has the details."
-    if status is ExecutionStatus.ABORTED:
-        return abort_reason
-    telling = {
-        ExecutionStatus.FAILED: StageStatus.FAILED,
-        ExecutionStatus.COMPLETED_WITH_DRIFT: StageStatus.COMPLETED_WITH_DRIFT,
-    }.get(status)
-    if telling is None:
-        return None
-    row = (
-        await session.execute(
-            sa.select(col(Stage.name), col(Stage.status_reason))
-            .where(col(Stage.execution_id) == execution_id, col(Stage.status) == telling)
-            .order_by(col(Stage.ordinal))
-            .limit(1)
-        )
-    ).first()
-    return f'Stage "{row.name}": {row.status_reason}' if row else None
 
 
 async def _open_rollback(session: AsyncSession, execution_id: str, plan: Plan) -> None:

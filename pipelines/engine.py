@@ -1,4 +1,4 @@
-"""The durable engine: dbos carries every execution. The only module that knows it.
+"""The durable engine: dbos carries every execution. Only this module and `engine_database` know it.
 
 The application database holds the truth, and the records of what each execution has done; the engine's own
 database knows which are under way. A workflow's id is its execution's id, so handing it over twice is harmless.
@@ -19,7 +19,6 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
 
 from db.columns import now
 from db.database import Database, prepare_sqlite
@@ -27,9 +26,11 @@ from db.exclusive import only_process
 from pipelines.bell import Bell
 from pipelines.carrying import Carrier, carrier_of
 from pipelines.checkpoints import forget
+from pipelines.engine_database import APPLICATION, KEPT, UNDER_WAY, engine_url
 from pipelines.instances import keep_synced
 from pipelines.keeping import kept_going
-from pipelines.reconciling import settled_before
+from pipelines.reconciling import settled_before, unfinished
+from pipelines.retention import keep_retired
 from pipelines.runner.execution import run_execution
 from pipelines.runtime import Rules, Runtime
 from providers.registry import Registry
@@ -48,8 +49,6 @@ _TIDY_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
 # How long the engine's own recovery may take after a start; it finds what a process of the same id left.
 _RECOVERY_SECONDS = 30.0
-_UNDER_WAY = ("PENDING", "ENQUEUED")
-_KEEP_DAYS = 7
 _FORGET_AT_ONCE = 100
 
 
@@ -95,7 +94,7 @@ class _Engine:
         known = await DBOS.list_workflows_async(workflow_ids=idle, load_input=False, load_output=False)
         recovers = self.carrier.executor_id is None
         recovering = recovers and now() - self.started < timedelta(seconds=_RECOVERY_SECONDS)
-        coming = {one.workflow_id for one in known if recovering and one.status in _UNDER_WAY}
+        coming = {one.workflow_id for one in known if recovering and one.status in UNDER_WAY}
         lost = [one for one in idle if one not in coming and one not in self.tasks]
         if dead := [one.workflow_id for one in known if one.workflow_id in lost]:
             await DBOS.delete_workflows_async(dead)
@@ -147,6 +146,7 @@ async def _carrying(runtime: Runtime, engine: _Engine) -> AsyncGenerator[None]:
         asyncio.create_task(_keep_reconciled(runtime, engine)),
         asyncio.create_task(_keep_tidy(runtime.database, engine)),
         asyncio.create_task(keep_synced(runtime, lambda: engine.carrier.leads)),
+        asyncio.create_task(keep_retired(runtime, lambda: engine.carrier.leads)),
     ]
     try:
         yield
@@ -179,40 +179,43 @@ async def _keep_tidy(database: Database, engine: _Engine) -> None:
 
 
 async def _forget_finished(database: Database) -> None:
-    """The events are the history; the engine's records of what has ended only take up room."""
-    cutoff = now() - timedelta(days=_KEEP_DAYS)
+    """The events are the history; the engine's records of what has ended, however, only take up room."""
+    cutoff = now() - KEPT
     await forget(database, finished_before=cutoff)
-    finished = await DBOS.list_workflows_async(
-        status="SUCCESS",
-        completed_before=cutoff.isoformat(),
-        limit=_FORGET_AT_ONCE,
-        load_input=False,
-        load_output=False,
-    )
-    if finished:
-        await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
+    kept = 0
+    while True:
+        old = await DBOS.list_workflows_async(
+            end_time=cutoff.isoformat(),
+            limit=_FORGET_AT_ONCE,
+            offset=kept,
+            load_input=False,
+            load_output=False,
+        )
+        ids = [workflow.workflow_id for workflow in old]
+        needed = await unfinished(database, ids, cutoff)
+        if ended := [one for one in ids if one not in needed]:
+            await DBOS.delete_workflows_async(ended)
+        if len(ids) < _FORGET_AT_ONCE:
+            return
+        kept += len(needed)
 
 
 def _config(database: Database, executor_id: str | None) -> DBOSConfig:
     config: DBOSConfig = {
-        "name": "unship",
+        "name": APPLICATION,
         "application_version": _APPLICATION_VERSION,
         "max_executor_threads": _MAX_EXECUTOR_THREADS,
         "serializer": DBOSPortableJSONSerializer(),
         "log_level": "WARNING",
         "notification_listener_polling_interval_sec": _MOST_STOP_SECONDS,
     }
-    url = make_url(database.url)
+    url = engine_url(database)
+    config["system_database_url"] = url.render_as_string(hide_password=False)
     if executor_id is not None:
         config["executor_id"] = executor_id
-    if not database.is_sqlite:
-        config["system_database_url"] = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return config
-    path = f"{url.database}-engine"
-    Path(path).touch(mode=0o600)
-    engine_url = url.set(drivername="sqlite", database=path)
-    engine = sa.create_engine(engine_url)
-    event.listen(engine, "connect", prepare_sqlite)
-    config["system_database_url"] = engine_url.render_as_string()
-    config["system_database_engine"] = engine
+    if database.is_sqlite:
+        Path(url.database or "").touch(mode=0o600)
+        engine = sa.create_engine(url)
+        event.listen(engine, "connect", prepare_sqlite)
+        config["system_database_engine"] = engine
     return config

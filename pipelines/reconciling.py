@@ -1,4 +1,4 @@
-"""Which accepted executions should be carried by now; the engine finds those that are not."""
+"""Which accepted executions should be carried by now, and which need be no more; the engine compares."""
 
 from __future__ import annotations
 
@@ -28,3 +28,13 @@ async def settled_executions(database: Database, before: datetime) -> Sequence[s
     )
     async with database.read() as connection:
         return (await connection.scalars(query)).all()
+
+
+async def unfinished(database: Database, execution_ids: Sequence[str], before: datetime) -> set[str]:
+    """Those of the executions that had not ended before that moment."""
+    query = sa.select(col(Execution.id)).where(
+        col(Execution.id).in_(execution_ids),
+        col(Execution.status).in_(ACTIVE_EXECUTIONS) | (col(Execution.finished_at) >= before),
+    )
+    async with database.read() as connection:
+        return set((await connection.scalars(query)).all())

@@ -17,7 +17,7 @@ from providers.registry import Registry
 class Rules:
     """The operator's decisions. Ages in days, intervals in seconds.
 
-    `authorize`: who asks has the rights that he was given, and no more.
+    `authorize`: who asks has the rights that he was given, and no more. `retention_days`: 0 keeps everything.
     """
 
     post_prod_rollback: bool = False
@@ -26,6 +26,7 @@ class Rules:
     allow_scripts: bool = False
     lease_seconds: float = 20
     authorize: bool = False
+    retention_days: float = 365
 
 
 @dataclass(frozen=True)

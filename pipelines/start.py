@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.columns import new_id
+from db.columns import new_id, now
 from db.security.access import Standing
 from db.security.grants import access_of
 from db.statuses import ExecutionKind
@@ -20,8 +20,10 @@ from pipelines.documents import parse_pipeline
 from pipelines.documents.pipeline import Pipeline as PipelineDocument
 from pipelines.documents.variables import Variable, VariableType
 from pipelines.expressions import ExpressionError, parse
+from pipelines.freezing import FROZEN, freezes_in, frozen_deployment, windows_in
 from pipelines.idempotency import Keyed, answered, remember
 from pipelines.layout import LaidOut, lay_out
+from pipelines.overriding import Override, kept, refused_overrides
 from pipelines.permission import PERMISSION_DENIED, denial
 from pipelines.placing import Placed, UnknownReference, place
 from pipelines.plan import Plan
@@ -45,6 +47,7 @@ class RunRequest:
     by: Standing
     reason: str | None = None
     idempotency_key: str | None = None
+    overrides: tuple[Override, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -58,16 +61,17 @@ class _Refusal(Exception):
 
 async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refused:
     """Accept a run of the pipeline and hand it to the engine; or say why not, and nothing has happened."""
-    keyed = Keyed(
-        _OPERATION,
-        request.subject,
-        request.idempotency_key,
-        {
-            "pipeline": request.pipeline_identifier,
-            "variables": dict(request.variables),
-            "reason": request.reason,
-        },
-    )
+    given: dict[str, JsonValue] = {
+        "pipeline": request.pipeline_identifier,
+        "variables": dict(request.variables),
+        "reason": request.reason,
+    }
+    if request.overrides:
+        given["overrides"] = {one.code: one.justification for one in request.overrides}
+    keyed = Keyed(_OPERATION, request.subject, request.idempotency_key, given)
+    refused = refused_overrides(request.overrides)
+    if refused is not None:
+        return refused
     try:
         return await _run(runtime, request, keyed)
     except IntegrityError:
@@ -111,19 +115,29 @@ async def _accept(session: AsyncSession, request: RunRequest, executor_id: str |
         run_words(ExecutionKind.DEPLOYMENT, execution_id, sequence, request.subject),
     )
     placed = await _place_all(session, lay_out(document), {"pipeline": words})
-    denied = await denial(
-        session, await access_of(session, request.by), [stage.environment_id for stage in placed]
-    )
-    if denied is not None:
-        raise _Refusal(Refused(PERMISSION_DENIED, denied, ("pipelineIdentifier",)))
+    windows = await _let_through(session, request, placed)
     _refuse_crowds(placed)
     targets = [stage.stage.target_id for stage in placed if stage.stage.target_id]
     for busy in await busy_targets(session, targets):
         raise _Refusal(Refused("TARGET_BUSY", busy.message, ("pipelineIdentifier",)))
     execution = _execution(pipeline, request, placed, words, execution_id, sequence, document.timeout)
     execution.executor_id = executor_id
+    execution.overrides = kept(request.overrides, [(FROZEN, window) for window in windows])
     await accept(session, Accepted(execution, tuple(placed), frozenset(targets)))
     return execution_id
+
+
+async def _let_through(session: AsyncSession, request: RunRequest, placed: list[Placed]) -> list[str]:
+    """Refuse who may not deploy there, and what a freeze window holds back; the windows that are overridden."""
+    access, places = await access_of(session, request.by), [stage.environment_id for stage in placed]
+    denied = await denial(session, access, places)
+    if denied is not None:
+        raise _Refusal(Refused(PERMISSION_DENIED, denied, ("pipelineIdentifier",)))
+    freezes = await freezes_in(session, places, now())
+    frozen = frozen_deployment(freezes, access, justified=bool(request.overrides))
+    if frozen is not None:
+        raise _Refusal(frozen)
+    return windows_in(freezes)
 
 
 def _execution(

@@ -8,6 +8,8 @@ ProviderError
 `-- ProviderTimedOut      it did not get done in the time it had
 """
 
+from providers.sentences import sentences
+
 
 class ProviderError(Exception):
     """A platform could not do what was asked.
@@ -22,7 +24,7 @@ class ProviderError(Exception):
         self.said = said
 
     def __str__(self) -> str:
-        return f"{self.message} The platform said: {self.said}" if self.said else self.message
+        return sentences(self.message, f"The platform said: {self.said}") if self.said else self.message
 
 
 class ProviderUnreachable(ProviderError):

@@ -55,17 +55,30 @@ class ManifestType:
 
 
 @dataclass(frozen=True)
+class Leftover:
+    """What a forward step leaves running if its stage then does not get done: said where the stage says why.
+
+    `way_out` is a sentence: what becomes of it, and which step removes it. It holds until a step of one of the
+    types `until` has succeeded.
+    """
+
+    way_out: str
+    until: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class StepType:
     """A step of the pipeline YAML that this platform carries, with the model of its `spec`.
 
     A step that can do and undo (a swap) has a verb `as_rollback_step` of its own, which carries it among a
-    stage's rollbackSteps.
+    stage's rollbackSteps. `leftover` is of a step that brings something up beside what runs, or moves traffic.
     """
 
     name: str
     verb: Verb
     spec_model: type[BaseModel]
     as_rollback_step: Verb | None = None
+    leftover: Leftover | None = None
 
     def verb_for(self, *, undoing: bool) -> Verb:
         """The verb that carries the step among a stage's steps, or among its rollbackSteps."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.columns import identifier_at, now
 from db.queries.executions import ExecutionRow, Executions, statuses_of_active, statuses_since
 from db.queries.listing import Window, slices
 from db.statuses import FINISHED_EXECUTIONS, ExecutionStatus
 from pipelines.runtime import Runtime
 
 _POLL_SECONDS = 2.0
-_LATE_COMMIT_SECONDS = 60.0
+_LATE_COMMIT = timedelta(seconds=60)
 _BATCH = 500
 
 
@@ -50,15 +51,10 @@ async def _statuses(
     connection: AsyncConnection, known: Mapping[str, ExecutionStatus]
 ) -> dict[str, ExecutionStatus]:
     """The statuses of all executions that may still change, that have just changed, or that are young."""
-    young = _identifier_at(time.time() - _LATE_COMMIT_SECONDS)
+    young = identifier_at(now() - _LATE_COMMIT)
     watched = [key for key, status in known.items() if status not in FINISHED_EXECUTIONS]
     rows = [*await statuses_of_active(connection), *await statuses_since(connection, young, watched)]
     return {row.id: row.status for row in sorted(rows)}
-
-
-def _identifier_at(seconds: float) -> str:
-    """The smallest identifier of that moment: they begin with milliseconds in 12 hexadecimal digits."""
-    return f"{int(seconds * 1000):012x}"
 
 
 def _parts(keys: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -13,7 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.queries.events import EventRow
-from db.queries.executions import ExecutionRow, status_reasons_of_executions, yaml_of_executions
+from db.queries.executions import (
+    ExecutionRow,
+    overrides_of_executions,
+    status_reasons_of_executions,
+    yaml_of_executions,
+)
 from db.queries.instances import (
     artifacts_by_place,
     counts_by_service,
@@ -50,6 +55,7 @@ _BELONGING: set[Callable[..., Any]] = {
     deployed_stages_by_place,
     details_of_instances,
     outputs_of_steps,
+    overrides_of_executions,
     rollback_statuses_of_stages,
     status_reasons_of_executions,
     yaml_of_executions,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 
+from pipelines.expressions import mask
 from pipelines.records import StageRecords, open_records
 from pipelines.runtime import Runtime
 from pipelines.verification import compare
@@ -17,6 +18,7 @@ from rollback.values import Reason, ReasonCode, Severity
 
 _ANSWER_SECONDS = 5.0
 _NAMED = 3
+_HIDDEN = "(hidden)"
 
 
 async def platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason, ...]:
@@ -26,7 +28,7 @@ async def platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason,
 
 async def _platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason, ...]:
     try:
-        records = _records(runtime, stage)
+        records = _records(runtime, stage, set())
         async with asyncio.timeout(_ANSWER_SECONDS):
             obstacles, others = await asyncio.gather(_preflight(records), _live_reasons(records, stage))
     except TimeoutError:
@@ -43,18 +45,29 @@ async def changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...] 
 
 async def _changes_of(runtime: Runtime, stage: StageFacts) -> tuple[Change, ...] | None:
     try:
-        records = _records(runtime, stage)
+        secrets: set[str] = set()
+        records = _records(runtime, stage, secrets)
         if records.snapshot is None:
             return None
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return await records.provider.preview(records.target, records.snapshot)
+            found = await records.provider.preview(records.target, records.snapshot)
+        return tuple(_without(secrets, change) for change in found)
     except (TimeoutError, ProviderError):
         return None
 
 
-def _records(runtime: Runtime, stage: StageFacts) -> StageRecords:
+def _without(secrets: set[str], change: Change) -> Change:
+    """The change without values that hold a secret; its other side may be what the secret was before."""
+    if all(mask(shown, secrets) == shown for shown in (change.current or "", change.target or "")):
+        return change
+    hidden = {side: _HIDDEN for side in ("current", "target") if getattr(change, side) is not None}
+    return change.model_copy(update=hidden)
+
+
+def _records(runtime: Runtime, stage: StageFacts, secrets: set[str]) -> StageRecords:
+    """The records of a stage; the secrets in them are added to `secrets`."""
     assert stage.deployment_type is not None, "only stages with a platform are asked about"
-    return open_records(runtime, stage.deployment_type, stage.resolved, stage.snapshot, set())
+    return open_records(runtime, stage.deployment_type, stage.resolved, stage.snapshot, secrets)
 
 
 async def _preflight(records: StageRecords) -> tuple[Obstacle, ...]:

@@ -12,11 +12,12 @@ from db.statuses import ExecutionKind, ExecutionStatus
 from pipelines.runtime import Runtime
 from pipelines.scope import Reader
 from rollback.asking import platform_reasons
-from rollback.circumstances import Circumstances
-from rollback.facts import DeploymentFacts, StageFacts
+from rollback.circumstances import Circumstances, Surroundings
+from rollback.facts import DeploymentFacts, StageFacts, undo_counts, undone_before
 from rollback.gathering import gather
-from rollback.permission import forbidden_in, require_seen
-from rollback.rules import reasons_of, undo_counts, undone_before
+from rollback.permission import require_seen, surroundings
+from rollback.policies import policy_reasons
+from rollback.rules import reasons_of
 from rollback.values import Eligibility, Reason, Scope
 from rollback.wording import with_words
 
@@ -29,24 +30,24 @@ async def judge(runtime: Runtime, scopes: Sequence[Scope], access: Access) -> li
         found = [await with_words(connection, facts) for facts in await gather(connection, scopes)]
         for scope, facts in zip(scopes, found, strict=True):
             await require_seen(connection, access, scope, facts)
-        forbidden = await forbidden_in(connection, access, found)
+        around = await surroundings(connection, access, found)
     limit = asyncio.Semaphore(_AT_ONCE)
 
     async def one(facts: DeploymentFacts) -> Eligibility:
         async with limit:
-            return verdict(runtime, facts, await asked(runtime, facts), forbidden)
+            return verdict(runtime, facts, await asked(runtime, facts), around)
 
     return list(await asyncio.gather(*(one(facts) for facts in found)))
 
 
-async def recorded(reader: Reader, scope: Scope, access: Access) -> tuple[DeploymentFacts, frozenset[str]]:
-    """The facts of one scope with the words its expressions read, and where who asks may not roll back.
+async def recorded(reader: Reader, scope: Scope, access: Access) -> tuple[DeploymentFacts, Surroundings]:
+    """The facts of one scope with the words its expressions read, and what holds in its environments.
 
     Raises ScopeNotFound.
     """
     facts = await with_words(reader, (await gather(reader, [scope]))[0])
     await require_seen(reader, access, scope, facts)
-    return facts, await forbidden_in(reader, access, [facts])
+    return facts, await surroundings(reader, access, [facts])
 
 
 async def asked(runtime: Runtime, facts: DeploymentFacts) -> tuple[Reason, ...]:
@@ -57,21 +58,22 @@ async def asked(runtime: Runtime, facts: DeploymentFacts) -> tuple[Reason, ...]:
 
 
 def verdict(
-    runtime: Runtime, facts: DeploymentFacts, platforms: tuple[Reason, ...], forbidden: frozenset[str]
+    runtime: Runtime, facts: DeploymentFacts, platforms: tuple[Reason, ...], around: Surroundings
 ) -> Eligibility:
     """The verdict from the records and what the platforms said. Pure but for the clock."""
     at = now()
-    return Eligibility.of((*reasons_of(facts, circumstances(runtime, at, forbidden)), *platforms), at)
+    now_here = circumstances(runtime, at, around)
+    return Eligibility.of((*reasons_of(facts, now_here), *policy_reasons(facts, now_here), *platforms), at)
 
 
-def circumstances(runtime: Runtime, at: datetime, forbidden: frozenset[str]) -> Circumstances:
+def circumstances(runtime: Runtime, at: datetime, around: Surroundings) -> Circumstances:
     days = runtime.rules.rollback_max_age_days
     return Circumstances(
         enabled=runtime.rules.post_prod_rollback,
         max_age=timedelta(days=days) if days > 0 else None,
         at=at,
         supported=frozenset(provider.deployment_type for provider in runtime.registry),
-        forbidden=forbidden,
+        around=around,
     )
 
 

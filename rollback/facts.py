@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus
+from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus, StageStatus
 from pipelines.documents.service import Service
 from pipelines.plan import PlannedStage
 from pipelines.resolving import ResolvedStage
 from pipelines.roots import Words
 from providers.values import Artifact, DeploymentType
+
+DONE = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,6 @@ class ExecutionMark:
     sequence_id: int
     pipeline: str
     status: ExecutionStatus
-    rollback_status: RollbackStatus
 
     def __str__(self) -> str:
         return f"{self.kind.lower()} #{self.sequence_id} of pipeline {self.pipeline}"
@@ -41,7 +42,8 @@ class Undo:
 class StageFacts:
     """One stage of the deployment: its plan, what it recorded, and what else concerns its target.
 
-    `newer` is a more recent successful deployment of the target; `holder` the execution that holds it now.
+    `newer` is a more recent successful deployment of the target, which may have been undone there since; `holder`
+    the execution that holds it now.
     """
 
     planned: PlannedStage
@@ -55,6 +57,7 @@ class StageFacts:
     snapshot: dict[str, Any] | None
     left_groups: list[dict[str, Any]] | None
     newer: ExecutionMark | None = None
+    newer_undone: bool = False
     holder: ExecutionMark | None = None
     holder_message: str | None = None
     undos: tuple[Undo, ...] = ()
@@ -94,6 +97,23 @@ class StageFacts:
     def previous_artifact(self) -> Artifact | None:
         stored = (self.snapshot or {}).get("artifact")
         return Artifact.model_validate(stored) if stored else None
+
+
+def undo_counts(undo: Undo) -> bool:
+    """Whether this try used up the one rollback of its stage: it succeeded, as a whole."""
+    return undo.status in UNDO_CLAIMED and undo.rollback.status in DONE
+
+
+def undone_before(stage: StageFacts) -> Undo | None:
+    """The earlier, failed or aborted rollback that had already undone this stage: it is not undone twice."""
+    return next(
+        (
+            undo
+            for undo in stage.undos
+            if undo.status in UNDO_CLAIMED and undo.rollback.status not in (*DONE, *ACTIVE_EXECUTIONS)
+        ),
+        None,
+    )
 
 
 def _instances(groups: list[dict[str, Any]] | None) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import col
 
-from db.statuses import FINISHED_STAGES, UNDO_CLAIMED
+from db.statuses import FINISHED_STAGES, UNDO_CLAIMED, RollbackStatus
 from db.tables import Execution, ExecutionTarget, Instance, Pipeline, Stage, Target
 from pipelines.accepting import busy_targets
 from pipelines.plan import Plan
@@ -123,13 +123,12 @@ _MARK_COLUMNS = (
     col(Execution.kind),
     col(Execution.sequence_id),
     col(Execution.status),
-    col(Execution.rollback_status),
     sa.label("pipeline", col(Pipeline.identifier)),
 )
 
 
 def _mark(row: Any) -> ExecutionMark:
-    return ExecutionMark(row.id, row.kind, row.sequence_id, row.pipeline, row.status, row.rollback_status)
+    return ExecutionMark(row.id, row.kind, row.sequence_id, row.pipeline, row.status)
 
 
 async def _executions(reader: Reader, ids: Iterable[str]) -> dict[str, Any]:
@@ -166,7 +165,7 @@ async def _stages(reader: Reader, executions: Mapping[str, Any]) -> dict[str, li
     plans = {key: Plan.model_validate(row.plan) for key, row in executions.items()}
     found: defaultdict[str, list[StageFacts]] = defaultdict(list)
     for row in rows:
-        latest = newer.get(row.target_id)
+        latest, undone = newer.get(row.target_id, (None, False))
         found[row.execution_id].append(
             StageFacts(
                 planned=plans[row.execution_id].stage(row.id),
@@ -180,6 +179,7 @@ async def _stages(reader: Reader, executions: Mapping[str, Any]) -> dict[str, li
                 snapshot=row.snapshot,
                 left_groups=row.left_groups,
                 newer=latest if latest and latest.execution_id > row.execution_id else None,
+                newer_undone=undone,
                 holder=holders.get(row.target_id),
                 holder_message=messages.get(row.target_id),
                 undos=tuple(undos[row.id]),
@@ -204,16 +204,16 @@ _STAGE_COLUMNS = (
 )
 
 
-async def _latest(reader: Reader, targets: Sequence[str]) -> dict[str, ExecutionMark]:
-    """Of each target, the execution of its most recent successful deployment."""
+async def _latest(reader: Reader, targets: Sequence[str]) -> dict[str, tuple[ExecutionMark, bool]]:
+    """Of each target, the execution of its most recent successful deployment, and whether it is undone there."""
     rows = await reader.execute(
-        sa.select(sa.label("target_id", col(Target.id)), *_MARK_COLUMNS)
+        sa.select(sa.label("target_id", col(Target.id)), col(Stage.rollback_status), *_MARK_COLUMNS)
         .join(Stage, col(Stage.id) == col(Target.deployed_stage_id))
         .join(Execution, col(Execution.id) == col(Stage.execution_id))
         .join(Pipeline, col(Pipeline.id) == col(Execution.pipeline_id))
         .where(col(Target.id).in_(targets))
     )
-    return {row.target_id: _mark(row) for row in rows}
+    return {row.target_id: (_mark(row), row.rollback_status is RollbackStatus.SUCCESS) for row in rows}
 
 
 async def _holders(reader: Reader, targets: Sequence[str]) -> dict[str, ExecutionMark]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from db.columns import now
 from db.security.access import Access
+from pipelines.freezing import freezes_in
 from pipelines.permission import forbidden_environments, sees_execution
 from pipelines.scope import Reader
+from rollback.circumstances import Surroundings
 from rollback.errors import not_found
 from rollback.facts import DeploymentFacts
 from rollback.values import Scope
@@ -18,7 +21,12 @@ async def require_seen(reader: Reader, access: Access, scope: Scope, facts: Depl
         raise not_found(scope)
 
 
-async def forbidden_in(reader: Reader, access: Access, several: Iterable[DeploymentFacts]) -> frozenset[str]:
-    """The ids of those environments of these deployments in which he may not roll back."""
+async def surroundings(reader: Reader, access: Access, several: Iterable[DeploymentFacts]) -> Surroundings:
+    """What holds now in the environments of these deployments, for somebody with this access."""
     places = {stage.environment_id for facts in several for stage in facts.stages}
-    return frozenset(await forbidden_environments(reader, access, places))
+    freezes = await freezes_in(reader, places, now())
+    return Surroundings(
+        forbidden=frozenset(await forbidden_environments(reader, access, places)),
+        freezes=freezes,
+        overriding=frozenset(one for one in freezes if access.may_override_freeze(one)),
+    )

@@ -13,10 +13,10 @@ from pipelines.plan import Node, Plan, PlannedStage, PlannedStep, steps_in
 from pipelines.runtime import Runtime
 from providers.values import Change
 from rollback.asking import changes_of
+from rollback.circumstances import Surroundings
 from rollback.eligibility import asked, recorded, to_undo, verdict
 from rollback.expressions import holds
-from rollback.facts import DeploymentFacts, StageFacts
-from rollback.rules import undone_before
+from rollback.facts import DeploymentFacts, StageFacts, undone_before
 from rollback.values import PlannedStageView, PlannedStepView, Reason, RollbackPlanView, Scope
 
 Changes = dict[str, tuple[Change, ...] | None]
@@ -27,9 +27,9 @@ _CONDITION = "Its condition does not hold with the recorded values."
 async def plan_rollback(runtime: Runtime, scope: Scope, access: Access) -> RollbackPlanView:
     """The plan for a scope, with its verdict for somebody with this access. Raises ScopeNotFound."""
     async with runtime.database.read() as connection:
-        facts, forbidden = await recorded(connection, scope, access)
+        facts, around = await recorded(connection, scope, access)
     reasons, changes = await asyncio.gather(asked(runtime, facts), changes_by_stage(runtime, facts))
-    return plan_view(runtime, facts, reasons, changes, forbidden)
+    return plan_view(runtime, facts, reasons, changes, around)
 
 
 async def changes_by_stage(runtime: Runtime, facts: DeploymentFacts) -> Changes:
@@ -46,11 +46,11 @@ def plan_view(
     facts: DeploymentFacts,
     reasons: tuple[Reason, ...],
     changes: Changes,
-    forbidden: frozenset[str],
+    around: Surroundings,
 ) -> RollbackPlanView:
     """The plan for these facts, with what the platforms said: their reasons and what would change."""
     views = stage_views(facts, changes)
-    return RollbackPlanView(plan_hash(facts, views), verdict(runtime, facts, reasons, forbidden), views)
+    return RollbackPlanView(plan_hash(facts, views), verdict(runtime, facts, reasons, around), views)
 
 
 def stage_views(facts: DeploymentFacts, changes: Changes) -> tuple[PlannedStageView, ...]:

@@ -5,18 +5,15 @@ The dashboard, the plan and the mutation run these same functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
-from db.statuses import ACTIVE_EXECUTIONS, UNDO_CLAIMED, ExecutionKind, ExecutionStatus, RollbackStatus
-from pipelines.plan import steps_in
+from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind, ExecutionStatus
+from pipelines.plan import PlannedStep, steps_in
 from rollback.circumstances import Circumstances
 from rollback.expressions import holds, unresolved
-from rollback.facts import DeploymentFacts, StageFacts, Undo
+from rollback.facts import DONE, DeploymentFacts, StageFacts, undo_counts, undone_before
 from rollback.values import Reason, ReasonCode, Severity
-
-_SUCCEEDED = (ExecutionStatus.SUCCEEDED, ExecutionStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
-
 
 Rule = Callable[[DeploymentFacts, Circumstances], Iterator[Reason]]
 
@@ -37,7 +34,7 @@ def feature_disabled(_facts: DeploymentFacts, circumstances: Circumstances) -> I
 
 def permission_denied(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Reason]:
     for stage in facts.stages:
-        if stage.environment_id in circumstances.forbidden:
+        if stage.environment_id in circumstances.around.forbidden:
             yield Reason(
                 ReasonCode.PERMISSION_DENIED,
                 f'Stage "{stage.planned.name}": you may not roll back in its environment.',
@@ -52,7 +49,7 @@ def not_a_deployment(facts: DeploymentFacts, _circumstances: Circumstances) -> I
             ReasonCode.NOT_A_DEPLOYMENT,
             f"This is the {facts.mark}, and a rollback cannot itself be rolled back.",
             "Run the pipeline again with the version you want."
-            if facts.mark.status in (*_SUCCEEDED, *ACTIVE_EXECUTIONS)
+            if facts.mark.status in (*DONE, *ACTIVE_EXECUTIONS)
             else "Roll back the deployment that it was to undo once more, or run the pipeline again.",
         )
 
@@ -73,7 +70,7 @@ def not_successful(facts: DeploymentFacts, _circumstances: Circumstances) -> Ite
 def not_latest(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
     for stage in facts.stages:
         if stage.newer is not None:
-            undone = stage.newer.rollback_status is RollbackStatus.SUCCESS
+            undone = stage.newer_undone
             yield Reason(
                 ReasonCode.NOT_LATEST_DEPLOYMENT,
                 f'Stage "{stage.planned.name}": {stage.newer} deployed to the same target later'
@@ -104,14 +101,14 @@ def no_rollback_steps(facts: DeploymentFacts, _circumstances: Circumstances) -> 
             "No stage of it deployed anything, so there is nothing to undo.",
             "Roll back an execution, or stages, that deployed something.",
         )
-    for stage in facts.stages:
-        if stage.ran and not any(steps_in(stage.planned.rollback_steps)):
-            yield Reason(
-                ReasonCode.NO_ROLLBACK_STEPS,
-                f'Stage "{stage.planned.name}" declared no rollbackSteps when it ran.',
-                "Add rollbackSteps to the stage for the next deployment, and narrow this rollback to the others.",
-                stage_id=stage.id,
-            )
+    without = [stage for stage in facts.stages if stage.ran and not any(steps_in(stage.planned.rollback_steps))]
+    for stage in without:
+        yield Reason(
+            ReasonCode.NO_ROLLBACK_STEPS,
+            f'Stage "{stage.planned.name}" declared no rollbackSteps when it ran.',
+            f"Add rollbackSteps to the stage for the next deployment, and {_instead(facts, without)}",
+            stage_id=stage.id,
+        )
 
 
 def already_rolled_back(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
@@ -197,38 +194,34 @@ def too_old(facts: DeploymentFacts, circumstances: Circumstances) -> Iterator[Re
 
 
 def expression_unresolved(facts: DeploymentFacts, _circumstances: Circumstances) -> Iterator[Reason]:
+    found: list[tuple[StageFacts, PlannedStep, str]] = []
     for stage in facts.stages:
         words = facts.words.get(stage.id)
         if words is None or not stage.ran or undone_before(stage) or not holds(stage.planned.condition, words):
             continue
-        for step, path in unresolved(stage, words):
-            yield Reason(
-                ReasonCode.EXPRESSION_UNRESOLVED,
-                f'Stage "{stage.planned.name}", step "{step.name}": the deployment never recorded <+{path}>.',
-                "Correct the rollbackSteps for the next deployment, and narrow this rollback to the other stages.",
-                stage_id=stage.id,
-            )
+        found += [(stage, step, path) for step, path in unresolved(stage, words)]
+    instead = _instead(facts, [stage for stage, _, _ in found])
+    for stage, step, path in found:
+        yield Reason(
+            ReasonCode.EXPRESSION_UNRESOLVED,
+            f'Stage "{stage.planned.name}", step "{step.name}": the deployment never recorded <+{path}>.',
+            f"Correct the rollbackSteps for the next deployment, and {instead}",
+            stage_id=stage.id,
+        )
+
+
+def _instead(facts: DeploymentFacts, closed: Sequence[StageFacts]) -> str:
+    """What to do now, where these stages of the scope cannot be undone: the end of a remedy."""
+    others = ", ".join(f'"{stage.planned.name}"' for stage in facts.stages if stage.ran and stage not in closed)
+    return (
+        f"narrow this rollback to the others: {others}."
+        if others
+        else "run the pipeline with the version you want."
+    )
 
 
 def _days(length: timedelta) -> str:
     return f"{length / timedelta(days=1):.3g}"
-
-
-def undo_counts(undo: Undo) -> bool:
-    """Whether this try used up the one rollback of its stage: it succeeded, as a whole."""
-    return undo.status in UNDO_CLAIMED and undo.rollback.status in _SUCCEEDED
-
-
-def undone_before(stage: StageFacts) -> Undo | None:
-    """The earlier, failed or aborted rollback that had already undone this stage: it is not undone twice."""
-    return next(
-        (
-            undo
-            for undo in stage.undos
-            if undo.status in UNDO_CLAIMED and undo.rollback.status not in (*_SUCCEEDED, *ACTIVE_EXECUTIONS)
-        ),
-        None,
-    )
 
 
 RULES: tuple[Rule, ...] = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,10 +17,13 @@ from pipelines.accepting import Accepted, accept, next_sequence
 from pipelines.answers import Refused, Started
 from pipelines.ending import set_rollback_status
 from pipelines.idempotency import Keyed, answered, remember
+from pipelines.overriding import kept, refused_overrides
 from pipelines.placing import Placed
 from pipelines.plan import PlannedStage
 from pipelines.roots import run_words
 from pipelines.runtime import Runtime
+from pipelines.scope import Reader
+from rollback.circumstances import Surroundings
 from rollback.eligibility import asked, recorded, verdict
 from rollback.errors import ScopeNotFound
 from rollback.facts import DeploymentFacts, StageFacts
@@ -26,7 +31,6 @@ from rollback.planning import changes_by_stage, executable_plan, frozen, plan_vi
 from rollback.values import (
     Eligibility,
     Reason,
-    ReasonCode,
     RollbackPlanView,
     RollbackRefused,
     RollbackRequest,
@@ -36,7 +40,6 @@ from rollback.values import (
 from rollback.wording import original_run
 
 _OPERATION = "rollbackDeployment"
-_NEVER_OVERRIDABLE = frozenset(ReasonCode) - {ReasonCode.FROZEN}
 
 
 async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
@@ -56,29 +59,38 @@ async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStart
 
 async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
     async with runtime.database.read() as connection:
-        facts, forbidden = await recorded(connection, request.scope, await access_of(connection, request.by))
+        facts, around = await _recorded(connection, request)
     platforms = await asked(runtime, facts)
     if request.plan_hash is not None:
-        plan = plan_view(runtime, facts, platforms, await changes_by_stage(runtime, facts), forbidden)
+        plan = plan_view(runtime, facts, platforms, await changes_by_stage(runtime, facts), around)
         if plan.hash != request.plan_hash and plan.eligibility.allows:
             return _stale(plan)
     async with runtime.database.write() as session:
         before = await answered(session, _keyed(request))
         if before is not None:
             return _answer(before)
-        facts, forbidden = await recorded(session, request.scope, await access_of(session, request.by))
-        eligibility = verdict(runtime, facts, platforms, forbidden)
+        facts, around = await _recorded(session, request)
+        eligibility = verdict(runtime, facts, platforms, around)
         if not eligibility.allows:
             return _ineligible(eligibility)
-        execution_id = await _accept(session, facts, request, runtime.fence.executor_id)
+        execution_id = await _accept(session, facts, request, eligibility, runtime.fence.executor_id)
     await runtime.enqueue(execution_id)
     runtime.bell.ring(execution_id)
     runtime.bell.ring(facts.mark.execution_id)
     return RollbackStarted(execution_id, eligibility)
 
 
+async def _recorded(reader: Reader, request: RollbackRequest) -> tuple[DeploymentFacts, Surroundings]:
+    facts, around = await recorded(reader, request.scope, await access_of(reader, request.by))
+    return facts, replace(around, overrides={one.code: one.justification for one in request.overrides})
+
+
 async def _accept(
-    session: AsyncSession, facts: DeploymentFacts, request: RollbackRequest, executor_id: str | None
+    session: AsyncSession,
+    facts: DeploymentFacts,
+    request: RollbackRequest,
+    eligibility: Eligibility,
+    executor_id: str | None,
 ) -> str:
     execution_id = new_id()
     sequence = await next_sequence(session, facts.pipeline_id)
@@ -99,6 +111,9 @@ async def _accept(
         },
         original_execution_id=facts.mark.execution_id,
         attempt=await _attempt(session, facts),
+        overrides=kept(
+            request.overrides, ((one.code, one.message) for one in eligibility.reasons if one.set_aside)
+        ),
         executor_id=executor_id,
     )
     placed = tuple(_placed(stage, planned) for stage, planned in pairs)
@@ -162,11 +177,8 @@ def _answer(before: Started | Refused) -> RollbackStarted | RollbackRefused:
 
 
 def _refused_overrides(request: RollbackRequest) -> RollbackRefused | None:
-    for override in request.overrides:
-        if override.code in _NEVER_OVERRIDABLE:
-            message = f"{override.code} cannot be overridden."
-            return RollbackRefused("OVERRIDE_NOT_ALLOWED", message, path=("overrides",))
-    return None
+    refused = refused_overrides(request.overrides)
+    return None if refused is None else RollbackRefused(refused.code, refused.message, path=refused.path)
 
 
 def _ineligible(eligibility: Eligibility) -> RollbackRefused:
@@ -185,8 +197,8 @@ def _stale(plan: RollbackPlanView) -> RollbackRefused:
 async def _lost_race(runtime: Runtime, request: RollbackRequest) -> RollbackRefused:
     """Another process took the lock between our check and our write: the checks now say so themselves."""
     async with runtime.database.read() as connection:
-        facts, forbidden = await recorded(connection, request.scope, await access_of(connection, request.by))
-    eligibility = verdict(runtime, facts, (), forbidden)
+        facts, around = await _recorded(connection, request)
+    eligibility = verdict(runtime, facts, (), around)
     if eligibility.allows:
         message = "Another request changed the same target at the same moment. Try again."
         return RollbackRefused("CONFLICT", message, eligibility, ("target",))

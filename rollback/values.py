@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from db.security.access import Standing
+from pipelines.overriding import Override
 from providers.values import Artifact, Change
 
 
@@ -46,7 +47,8 @@ class ReasonCode(StrEnum):
 class Reason:
     """One reason for or against a rollback.
 
-    `stage_id` is the stage of the original execution it concerns; `execution_id` the other execution it names.
+    `stage_id` is the stage of the original execution it concerns; `execution_id` the other execution it names,
+    `freeze_window_id` the freeze window. `overridable`: who asks may set it aside; `set_aside`: he did.
     """
 
     code: ReasonCode
@@ -56,6 +58,8 @@ class Reason:
     stage_id: str | None = None
     overridable: bool = False
     execution_id: str | None = None
+    freeze_window_id: str | None = None
+    set_aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,6 @@ class RollbackPlanView:
 
 
 @dataclass(frozen=True)
-class Override:
-    code: ReasonCode
-    justification: str
-
-
-@dataclass(frozen=True)
 class RollbackRequest:
     scope: Scope
     by: Standing
@@ -153,7 +151,7 @@ class RollbackRefused:
     """An expected no.
 
     `code` is a ReasonCode, or PLAN_STALE (with the new `plan`), IDEMPOTENCY_KEY_REUSED, OVERRIDE_NOT_ALLOWED,
-    NOT_FOUND or CONFLICT.
+    JUSTIFICATION_REQUIRED, NOT_FOUND or CONFLICT.
     """
 
     code: str

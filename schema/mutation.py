@@ -25,8 +25,8 @@ _input = strawberry.argument(description="What is wanted.")
 @strawberry.type(description="Everything that can be done. What cannot be done is answered in `userErrors`.")
 class Mutation:
     @strawberry.mutation(
-        description="Creates or updates services, environments, groups, infrastructures and pipelines from YAML "
-        "documents: all of them or nothing."
+        description="Creates or updates services, environments, groups, infrastructures, pipelines and freeze "
+        "windows from YAML documents: all of them or nothing."
     )
     async def apply_configuration(
         self,

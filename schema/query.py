@@ -6,6 +6,7 @@ import strawberry
 
 from db.queries.environments import EnvironmentGroups, environments_by_identifier
 from db.queries.executions import executions_by_id
+from db.queries.freezes import FreezeWindows
 from db.queries.instances import instances_by_id
 from db.queries.pipelines import Pipelines, pipelines_by_identifier
 from db.queries.services import services_by_identifier
@@ -34,6 +35,7 @@ from schema.scopes import RollbackTargetInput, scope_of
 from schema.types.connections import After, Before, Connection, First, Last, OptionalFirst, asked
 from schema.types.environment import Environment, EnvironmentGroup
 from schema.types.execution import Execution
+from schema.types.freeze_window import FreezeWindow
 from schema.types.instance import Instance
 from schema.types.node import Node
 from schema.types.pipeline import Pipeline
@@ -98,6 +100,13 @@ class Query:
     ) -> Connection[EnvironmentGroup]:
         found = await page(info.context.loaders, EnvironmentGroups(), asked(first, after), default=MOST)
         return Connection(page=found, make=EnvironmentGroup.of, relations=EnvironmentGroup.relations)
+
+    @strawberry.field(description="The freeze windows, by name, whether they hold now or not.")
+    async def freeze_windows(
+        self, info: Ctx, first: OptionalFirst = strawberry.UNSET, after: After = strawberry.UNSET
+    ) -> Connection[FreezeWindow]:
+        found = await page(info.context.loaders, FreezeWindows(), asked(first, after), default=MOST)
+        return Connection(page=found, make=FreezeWindow.of, relations=FreezeWindow.relations)
 
     @strawberry.field(description="The pipelines, by name.")
     async def pipelines(

@@ -11,7 +11,9 @@ from schema.types.lazies import AnEnvironment
 
 @strawberry.type(description="Something that the caller may do.")
 class ViewerPermission:
-    permission: str = strawberry.field(description="`view`, `configure`, `deploy` or `rollback`. Expect new ones.")
+    permission: str = strawberry.field(
+        description="`view`, `configure`, `deploy`, `rollback` or `override_freeze`. Expect new ones."
+    )
     environment: AnEnvironment | None = strawberry.field(description="Where; null means everywhere.")
 
     @classmethod

@@ -7,6 +7,8 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from db.security.audit import Entry, entries
 from db.security.chain import Anchor, Break, first_break
 from server.administration import opened
@@ -15,7 +17,9 @@ from server.settings import Settings, load_settings
 
 
 @dataclass(frozen=True)
-class _Verified:
+class Verified:
+    """How many entries there are, the first that is not as it was written, and the last."""
+
     count: int
     broken: Break | None
     last: Anchor | None
@@ -39,13 +43,18 @@ def run_audit(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _verify(settings: Settings, anchor: Anchor | None) -> _Verified:
+async def _verify(settings: Settings, anchor: Anchor | None) -> Verified:
     async with opened(settings) as database, database.read() as connection:
-        log = [entry async for entry in entries(connection)]
+        return await verified(settings, connection, anchor)
+
+
+async def verified(settings: Settings, connection: AsyncConnection, anchor: Anchor | None = None) -> Verified:
+    """The log of a database, read and verified; SettingsError where there is no key to do it with."""
+    log = [entry async for entry in entries(connection)]
     # A log without entries may have no key yet.
     key = read_key(settings.resolved_audit_key_file) if log else b""
     last = log[-1] if log else None
-    return _Verified(
+    return Verified(
         len(log),
         first_break(log, key, anchor),
         Anchor(last.sequence, last.mac) if isinstance(last, Entry) else None,

@@ -6,12 +6,12 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from db import migrate
@@ -21,19 +21,12 @@ from db.tables import Execution
 from providers.connectors import Connector, ConnectorsError, load_connectors
 from providers.errors import ProviderError
 from providers.registry import Registry
+from server.consistency import consistency
+from server.findings import Finding
 from server.health import probe_database
 from server.settings import Settings
 
 _ANSWER_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: `what` it is, whether it is `fine`, and what was `found`."""
-
-    what: str
-    fine: bool
-    found: str
 
 
 async def check(settings: Settings) -> list[Finding]:
@@ -44,7 +37,11 @@ async def check(settings: Settings) -> list[Finding]:
         return [*findings, Finding("database", True, f"{path} is not there yet; the first start creates it")]
     if path is not None:
         findings += [_intact("database file", path), _intact("engine file", path.with_name(f"{path.name}-engine"))]
-    findings += [finding async for finding in _asked(settings.resolved_database_url)]
+    try:
+        async for finding in _asked(settings):
+            findings.append(finding)
+    except DBAPIError as error:
+        findings.append(Finding("database", False, str(error.args[0] if error.args else error)))
     return findings
 
 
@@ -81,9 +78,9 @@ async def _reached(registry: Registry, connector: Connector) -> Finding:
         return Finding(what, False, str(error))
 
 
-async def _asked(url: str) -> AsyncGenerator[Finding]:
+async def _asked(settings: Settings) -> AsyncGenerator[Finding]:
     newest = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).get_current_head()
-    database = Database(url)
+    database = Database(settings.resolved_database_url)
     try:
         async with database.read() as connection:
             present = (await connection.execute(sa.text("SELECT version_num FROM alembic_version"))).scalar()
@@ -96,6 +93,9 @@ async def _asked(url: str) -> AsyncGenerator[Finding]:
         await probe_database(database)
         yield Finding("writing", True, "possible")
         yield Finding("executions under way", True, str(running))
+        # What an older one lacks cannot be asked for.
+        for finding in await consistency(settings, database) if present == newest else ():
+            yield finding
     finally:
         await database.close()
 

@@ -21,6 +21,7 @@ def rules_of(settings: Settings) -> Rules:
         allow_scripts=settings.allow_scripts,
         lease_seconds=settings.lease_seconds,
         authorize=settings.authenticates,
+        retention_days=settings.retention_days,
     )
 
 

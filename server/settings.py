@@ -81,6 +81,13 @@ class Settings(LoadSettings):
     rollback_max_age_days: float = Field(
         default=30, gt=0, allow_inf_nan=False, description="A deployment older than this is not rolled back"
     )
+    retention_days: float = Field(
+        default=365,
+        ge=0,
+        allow_inf_nan=False,
+        description="After that many days executions that ended, and instances that are gone, are deleted, but for"
+        " what a rollback or the present state of a target needs; 0: never",
+    )
     instance_sync_seconds: float = Field(
         default=600,
         ge=1,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from db.folding import Folded
 from db.queries.byid import rows_by
 from db.queries.columns import columns_of
 from db.queries.grouping import grouped
@@ -56,7 +57,7 @@ class Environments:
             search = search.where(matches(self.search, col(Environment.name), col(Environment.identifier)))
         if self.type is not None:
             search = search.where(col(Environment.type) == self.type)
-        order = (SortKey(col(Environment.name), "name", str), SortKey(identity, "id", str))
+        order = (SortKey(col(Environment.name), "name", str, folded=True), SortKey(identity, "id", str))
         columns = columns_of(Environment, EnvironmentRow)
         return Listing("environments", EnvironmentRow, columns, (identity,), search, order)
 
@@ -67,7 +68,7 @@ class EnvironmentGroups:
 
     def listing(self) -> Listing[GroupRow]:
         identity = col(EnvironmentGroup.id)
-        order = (SortKey(col(EnvironmentGroup.name), "name", str), SortKey(identity, "id", str))
+        order = (SortKey(col(EnvironmentGroup.name), "name", str, folded=True), SortKey(identity, "id", str))
         columns = columns_of(EnvironmentGroup, GroupRow)
         return Listing("environment_groups", GroupRow, columns, (identity,), sa.select(identity), order)
 
@@ -81,7 +82,7 @@ async def groups_of_environments(
         sa.select(member, *columns_of(EnvironmentGroup, GroupRow))
         .join(EnvironmentGroup, col(EnvironmentGroup.id) == col(EnvironmentGroupMember.group_id))
         .where(member.in_(environment_ids))
-        .order_by(col(EnvironmentGroup.name), col(EnvironmentGroup.id))
+        .order_by(Folded(col(EnvironmentGroup.name)), col(EnvironmentGroup.id))
     )
     return grouped(await connection.execute(statement), GroupRow, environment_ids)
 
@@ -108,7 +109,7 @@ async def infrastructures_of_environments(
     statement = (
         sa.select(environment, *columns_of(Infrastructure, InfrastructureRow))
         .where(environment.in_(environment_ids))
-        .order_by(col(Infrastructure.name), col(Infrastructure.id))
+        .order_by(Folded(col(Infrastructure.name)), col(Infrastructure.id))
     )
     return grouped(await connection.execute(statement), InfrastructureRow, environment_ids)
 
@@ -116,7 +117,7 @@ async def infrastructures_of_environments(
 async def all_environments(connection: AsyncConnection) -> list[EnvironmentRow]:
     """Every environment, by name."""
     statement = sa.select(*columns_of(Environment, EnvironmentRow)).order_by(
-        col(Environment.name), col(Environment.id)
+        Folded(col(Environment.name)), col(Environment.id)
     )
     return [EnvironmentRow(*row) for row in await connection.execute(statement)]
 

@@ -119,6 +119,13 @@ def _execution_conditions(executions: Executions) -> list[sa.SQLColumnExpression
     return conditions
 
 
+async def overrides_of_executions(
+    connection: AsyncConnection, ids: Sequence[str]
+) -> list[list[dict[str, Any]] | None]:
+    """The reasons that were set aside for each execution; None for none."""
+    return await values_by_id(connection, Execution, "overrides", ids)
+
+
 async def rollbacks_of_executions(
     connection: AsyncConnection, execution_ids: Sequence[str]
 ) -> list[tuple[ExecutionRow, ...]]:
@@ -167,7 +174,7 @@ async def executions_by_id(connection: AsyncConnection, ids: Sequence[str]) -> l
 
 
 async def status_reasons_of_executions(connection: AsyncConnection, ids: Sequence[str]) -> list[str | None]:
-    """Of each execution, the last reason that was given for a status of it."""
+    """Of each execution, the last reason that was given for a status of it; not why somebody asked for it."""
     rows = await connection.execute(_STATUS_REASONS, {"ids": ids})
     found: dict[str, str | None] = {row[0]: row[1] for row in rows}
     return [found.get(key) for key in ids]
@@ -180,6 +187,7 @@ def _last_reason() -> sa.ScalarSelect[str | None]:
         .where(
             col(Event.execution_id) == col(Execution.id),
             col(Event.type) == EventType.EXECUTION_STATUS_CHANGED,
+            col(Event.status) != ExecutionStatus.QUEUED.value,
             col(Event.message).is_not(None),
         )
         .order_by(col(Event.sequence).desc())

@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.folding import Folded
 from db.queries.keys import Key, KeyTable, key_table
 
 RowT = TypeVar("RowT", bound=tuple[Any, ...])
@@ -26,7 +27,7 @@ class SortKey:
     """One term of an order; NULLs stand last whichever the direction.
 
     `attribute` is the row's attribute of that value, `kind` its type; `found` the column in the search where it
-    is not the column of the listed table.
+    is not the column of the listed table. A `folded` text counts capitals as small letters.
     """
 
     column: sa.SQLColumnExpression[Any]
@@ -35,10 +36,16 @@ class SortKey:
     descending: bool = False
     nullable: bool = False
     found: sa.SQLColumnExpression[Any] | None = None
+    folded: bool = False
 
     @property
     def searched(self) -> sa.SQLColumnExpression[Any]:
-        return self.column if self.found is None else self.found
+        column = self.column if self.found is None else self.found
+        return Folded(column) if self.folded else column
+
+    def value(self, given: Any) -> Any:
+        """What a key's value is compared as."""
+        return Folded(sa.literal(given, sa.String())) if self.folded else given
 
 
 @dataclass(frozen=True)
@@ -179,7 +186,8 @@ def _beyond(order: tuple[SortKey, ...], key: CursorKey, forward: bool) -> Condit
     equal: list[Condition] = []
     for term, value in zip(order, key, strict=True):
         alternatives.append(sa.and_(*equal, _past(term, value, forward)))
-        equal.append(term.searched.is_not_distinct_from(value) if term.nullable else term.searched == value)
+        same = term.value(value)
+        equal.append(term.searched.is_not_distinct_from(same) if term.nullable else term.searched == same)
     return sa.or_(*alternatives) if len(alternatives) > 1 else alternatives[0]
 
 
@@ -187,7 +195,8 @@ def _past(term: SortKey, value: str | int | datetime | None, forward: bool) -> C
     column = term.searched
     if value is None:
         return sa.false() if forward else column.is_not(None)
-    past = column < value if term.descending is forward else column > value
+    edge = term.value(value)
+    past = column < edge if term.descending is forward else column > edge
     if not term.nullable:
         return past
     return sa.or_(past, column.is_(None)) if forward else sa.and_(past, column.is_not(None))

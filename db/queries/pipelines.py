@@ -28,7 +28,7 @@ class Pipelines:
 
     def listing(self) -> Listing[PipelineRow]:
         identity = col(Pipeline.id)
-        order = (SortKey(col(Pipeline.name), "name", str), SortKey(identity, "id", str))
+        order = (SortKey(col(Pipeline.name), "name", str, folded=True), SortKey(identity, "id", str))
         columns = columns_of(Pipeline, PipelineRow)
         return Listing("pipelines", PipelineRow, columns, (identity,), sa.select(identity), order)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from db.folding import Folded
 from db.queries.columns import columns_of
 from db.queries.environments import InfrastructureRow
 from db.queries.executions import ExecutionRow
@@ -103,7 +104,7 @@ async def infrastructures_by_place(
         .select_from(keys.source)
         .join(Target, _at(keys))
         .join(Infrastructure, col(Infrastructure.id) == col(Target.infrastructure_id))
-        .order_by(col(Infrastructure.name), col(Infrastructure.id))
+        .order_by(Folded(col(Infrastructure.name)), col(Infrastructure.id))
     )
     return grouped(await connection.execute(statement), InfrastructureRow, places, width=2)
 

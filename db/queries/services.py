@@ -59,7 +59,7 @@ class Services:
 
 def _first_term(services: Services) -> SortKey:
     if services.order is ServiceOrderField.NAME:
-        return SortKey(col(Service.name), "name", str, services.descending)
+        return SortKey(col(Service.name), "name", str, services.descending, folded=True)
     return SortKey(col(Service.last_deployed_at), "last_deployed_at", datetime, services.descending, nullable=True)
 
 

@@ -16,6 +16,7 @@ from sqlmodel import col
 
 from db.queries.environments import EnvironmentRow, GroupRow, InfrastructureRow
 from db.queries.executions import ExecutionRow
+from db.queries.freezes import FreezeWindowRow, covered
 from db.queries.instances import InstanceRow
 from db.queries.pipelines import PipelineRow
 from db.queries.services import ServiceRow
@@ -25,6 +26,7 @@ from db.tables import (
     EnvironmentGroup,
     EnvironmentGroupMember,
     Execution,
+    FreezeWindow,
     Infrastructure,
     Instance,
     Pipeline,
@@ -88,6 +90,11 @@ def _groups(environments: Environments) -> Condition:
     )
 
 
+def _freeze_windows(environments: Environments) -> Condition:
+    pairs = covered()
+    return col(FreezeWindow.id).in_(sa.select(pairs.c.window_id).where(pairs.c.environment_id.in_(environments)))
+
+
 def _pipelines(environments: Environments) -> Condition:
     run = aliased(Execution)
     return col(Pipeline.id).in_(
@@ -126,6 +133,7 @@ SEEN: dict[type[Any], Seen] = {
     ExecutionRow: Seen(col(Execution.id), _of(col(Execution.id))),
     StageRow: Seen(col(Stage.id), _of(col(Stage.execution_id))),
     StepRow: Seen(col(Step.id), _steps),
+    FreezeWindowRow: Seen(col(FreezeWindow.id), _freeze_windows),
 }
 
 

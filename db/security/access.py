@@ -20,6 +20,7 @@ class Permission(StrEnum):
     CONFIGURE = "configure"
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
+    OVERRIDE_FREEZE = "override_freeze"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,10 @@ class Access:
         if self.unrestricted or _at_least(self.grants.get(environment_id, Role.NONE), Role.DEPLOYER):
             return True
         return kind is EnvironmentType.PRE_PRODUCTION and _at_least(self.role, Role.DEPLOYER)
+
+    def may_override_freeze(self, environment_id: str) -> bool:
+        """Whether he may act there while a freeze window holds, where he may act at all."""
+        return self.unrestricted or Role.ADMIN in (self.role, self.grants.get(environment_id))
 
 
 NOTHING = Access()

@@ -1,12 +1,13 @@
-"""What operators configure: services, environments, groups, infrastructures, pipelines."""
+"""What operators configure: services, environments, groups, infrastructures, pipelines, freeze windows."""
 
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from db.columns import UtcDateTime, new_id, now, text_enum
+from db.folding import Folded
 from db.statuses import EnvironmentType
 from providers.values import DeploymentType
 
@@ -16,7 +17,7 @@ class Service(SQLModel, table=True):
 
     id: str = Field(default_factory=new_id, primary_key=True)
     identifier: str = Field(unique=True)
-    name: str = Field(index=True)
+    name: str
     description: str | None = None
     tags: dict[str, str] = Field(default_factory=dict, sa_type=sa.JSON)
     deployment_type: DeploymentType = Field(sa_type=text_enum(DeploymentType))
@@ -24,6 +25,9 @@ class Service(SQLModel, table=True):
     last_deployed_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+sa.Index("ix_service_folded_name", Folded(col(Service.name)), col(Service.id))
 
 
 class Package(SQLModel, table=True):
@@ -84,3 +88,30 @@ class Pipeline(SQLModel, table=True):
     last_sequence: int = 0
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class FreezeWindow(SQLModel, table=True):
+    """A time in which environments are left as they are. `definition` is its parsed YAML document."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    identifier: str = Field(unique=True)
+    name: str
+    definition: dict[str, Any] = Field(sa_type=sa.JSON)
+    created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+    updated_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
+
+
+class FreezeWindowEnvironment(SQLModel, table=True):
+    """An environment that a freeze window names itself."""
+
+    window_id: str = Field(primary_key=True, foreign_key="freezewindow.id")
+    environment_id: str = Field(primary_key=True, foreign_key="environment.id", index=True)
+    position: int
+
+
+class FreezeWindowGroup(SQLModel, table=True):
+    """A group that a freeze window names: it covers what belongs to the group at the time."""
+
+    window_id: str = Field(primary_key=True, foreign_key="freezewindow.id")
+    group_id: str = Field(primary_key=True, foreign_key="environmentgroup.id", index=True)
+    position: int

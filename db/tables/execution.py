@@ -30,6 +30,7 @@ class Execution(SQLModel, table=True):
     `yaml` is frozen; `plan` is the frozen plan the runner consumes; `recorded` holds what its expressions
     resolve to. `last_sequence` counts its events. `attempt` counts the rollbacks of one original execution.
     `executor_id` is the process that carries it, of those that share a PostgreSQL database, or carried it last.
+    `overrides` are the reasons against it that were set aside: `{code, justification, setAside}`.
     """
 
     __table_args__ = (
@@ -58,6 +59,7 @@ class Execution(SQLModel, table=True):
     recorded: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
     original_execution_id: str | None = Field(default=None, foreign_key="execution.id", index=True)
     attempt: int = 1
+    overrides: list[dict[str, Any]] | None = Field(default=None, sa_type=sa.JSON(none_as_null=True))
     abort_requested: bool = False
     abort_reason: str | None = None
     last_sequence: int = 0
@@ -191,5 +193,5 @@ class IdempotencyKey(SQLModel, table=True):
     subject: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     input_hash: str
-    execution_id: str = Field(foreign_key="execution.id")
+    execution_id: str = Field(foreign_key="execution.id", index=True)
     created_at: datetime = Field(default_factory=now, sa_type=UtcDateTime)

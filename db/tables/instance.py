@@ -53,6 +53,15 @@ def _live(name: str, *columns: str, unique: bool = False) -> sa.Index:
     return sa.Index(name, *columns, unique=unique, sqlite_where=_LIVE, postgresql_where=_LIVE)
 
 
+def _naming(name: str, column: str) -> sa.Index:
+    """For what is to be retired: whether any instance, gone or not, still names it.
+
+    Without NULLs, which only lists of live instances ask for.
+    """
+    named = sa.text(f"{column} IS NOT NULL")
+    return sa.Index(name, column, sqlite_where=named, postgresql_where=named)
+
+
 class Instance(SQLModel, table=True):
     """One live copy as last seen; `removed_at` is set when the platform no longer lists it.
 
@@ -67,6 +76,8 @@ class Instance(SQLModel, table=True):
         _live("ix_instance_environment", "environment_id", "id", "removed_at"),
         _live("ix_instance_stage", "stage_id", "id", "removed_at"),
         _live("ix_instance_artifact", "artifact", "id", "removed_at"),
+        _naming("ix_instance_of_execution", "execution_id"),
+        _naming("ix_instance_of_stage", "stage_id"),
     )
 
     id: str = Field(default_factory=new_id, primary_key=True)

@@ -7,13 +7,13 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from pipelines.documents.environment import Environment, EnvironmentGroup, InfrastructureDefinition
+from pipelines.documents.freeze_window import FreezeWindow
 from pipelines.documents.pipeline import Pipeline
 from pipelines.documents.service import Service
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
-DocumentT = TypeVar("DocumentT", Service, Environment, EnvironmentGroup, InfrastructureDefinition, Pipeline)
 
-AnyDocument = Service | Environment | EnvironmentGroup | InfrastructureDefinition | Pipeline
+AnyDocument = Service | Environment | EnvironmentGroup | InfrastructureDefinition | Pipeline | FreezeWindow
 
 KINDS: Mapping[str, type[AnyDocument]] = {
     "service": Service,
@@ -21,6 +21,7 @@ KINDS: Mapping[str, type[AnyDocument]] = {
     "environmentGroup": EnvironmentGroup,
     "infrastructureDefinition": InfrastructureDefinition,
     "pipeline": Pipeline,
+    "freezeWindow": FreezeWindow,
 }
 
 
@@ -42,3 +43,4 @@ class Configuration:
     groups: tuple[Loaded[EnvironmentGroup], ...] = ()
     infrastructures: tuple[Loaded[InfrastructureDefinition], ...] = ()
     pipelines: tuple[Loaded[Pipeline], ...] = ()
+    freeze_windows: tuple[Loaded[FreezeWindow], ...] = ()

@@ -12,6 +12,7 @@ from pipelines.documents.base import EXPRESSION_MARK
 from pipelines.documents.checks import check_expressions, check_infrastructure, check_pipeline, check_service
 from pipelines.documents.configuration import KINDS, AnyDocument, Configuration, Loaded
 from pipelines.documents.environment import Environment, EnvironmentGroup, InfrastructureDefinition
+from pipelines.documents.freeze_window import FreezeWindow, check_freeze_window
 from pipelines.documents.pipeline import Pipeline
 from pipelines.documents.reading import ProblemSink, json_of, validated
 from pipelines.documents.references import check_references, names_of, text_at
@@ -51,6 +52,7 @@ def load_configuration(text: str | bytes, vocabulary: Vocabulary, known: KnownRe
         groups=_of(parts, EnvironmentGroup),
         infrastructures=_of(parts, InfrastructureDefinition),
         pipelines=_of(parts, Pipeline),
+        freeze_windows=_of(parts, FreezeWindow),
     )
 
 
@@ -141,6 +143,8 @@ def _check(model: AnyDocument | None, vocabulary: Vocabulary, sink: ProblemSink)
         check_infrastructure(model, vocabulary, sink)
     elif isinstance(model, Pipeline):
         check_pipeline(model, vocabulary, sink)
+    elif isinstance(model, FreezeWindow):
+        check_freeze_window(model, sink)
 
 
 def _check_duplicates(parts: list[_Part]) -> None:

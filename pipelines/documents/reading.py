@@ -82,7 +82,7 @@ def _meant(model: type[BaseModel], detail: ErrorDetails) -> Path:
 def _report(
     model: type[BaseModel], value: object, detail: ErrorDetails, path: Path, sink: ProblemSink, *, rendered: bool
 ) -> None:
-    place = (*path, *_readable(detail["loc"]))
+    place = (*path, *_readable(value, detail["loc"]))
     kind = detail["type"]
     if kind == "extra_forbidden":
         key = str(detail["loc"][-1])
@@ -128,9 +128,22 @@ def _described(value: object) -> str:
     return "a list" if isinstance(value, Sequence) else "nothing"
 
 
-def _readable(loc: Path) -> Path:
+def _readable(value: object, loc: Path) -> Path:
     """The location without what pydantic adds for the keys of dicts and the members of unions."""
-    return tuple(part for part in loc if part != "[key]" and not (isinstance(part, str) and "[" in part))
+    parts: list[str | int] = []
+    found = value
+    for index, part in enumerate(loc):
+        if isinstance(part, str) and "[" in part:
+            continue
+        if isinstance(found, dict):
+            mapping = cast("dict[object, object]", found)
+            if part not in mapping and index < len(loc) - 1:
+                continue
+            found = mapping.get(part)
+        elif isinstance(found, list) and isinstance(part, int):
+            found = cast("list[object]", found)[part]
+        parts.append(part)
+    return tuple(parts)
 
 
 def _found(value: object, loc: Path) -> object:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pipelines.documents.base import has_expression
 from pipelines.documents.configuration import AnyDocument
 from pipelines.documents.environment import EnvironmentGroup, InfrastructureDefinition
+from pipelines.documents.freeze_window import FreezeWindow
 from pipelines.documents.pipeline import Pipeline
 from pipelines.documents.reading import ProblemSink
 from pipelines.documents.service import Service
@@ -22,6 +23,7 @@ class Names:
 
     services: Mapping[str, str | None]
     environments: frozenset[str]
+    groups: frozenset[str]
     infrastructures: Mapping[tuple[str, str], str | None]
     connectors: frozenset[str] | None
 
@@ -37,7 +39,7 @@ def names_of(documents: Sequence[tuple[str, Document]], known: KnownReferences, 
         return None if found is None else vocabulary.intended(found)
 
     services: dict[str, str | None] = dict(known.services)
-    environments = set(known.environments)
+    environments, groups = set(known.environments), set(known.groups)
     infrastructures: dict[tuple[str, str], str | None] = dict(known.infrastructures)
     for kind, document in documents:
         identifier = text_at(document.root, (kind, "identifier"))
@@ -47,10 +49,12 @@ def names_of(documents: Sequence[tuple[str, Document]], known: KnownReferences, 
             services[identifier] = type_at(document, (kind, "serviceDefinition", "type"))
         if kind == "environment":
             environments.add(identifier)
+        if kind == "environmentGroup":
+            groups.add(identifier)
         if kind == "infrastructureDefinition":
             environment = text_at(document.root, (kind, "environmentRef")) or ""
             infrastructures[environment, identifier] = type_at(document, (kind, "deploymentType"))
-    return Names(services, frozenset(environments), infrastructures, known.connectors)
+    return Names(services, frozenset(environments), frozenset(groups), infrastructures, known.connectors)
 
 
 def text_at(root: Node, path: tuple[str, ...]) -> str | None:
@@ -68,6 +72,13 @@ def check_references(model: AnyDocument, names: Names, vocabulary: Vocabulary, s
         for index, identifier in enumerate(model.env_identifiers):
             place: Path = ("environmentGroup", "envIdentifiers", index)
             _check_known("environment", identifier, names.environments, place, sink)
+    elif isinstance(model, FreezeWindow):
+        for index, identifier in enumerate(model.environments):
+            at: Path = ("freezeWindow", "environments", index)
+            _check_known("environment", identifier, names.environments, at, sink)
+        for index, identifier in enumerate(model.environment_groups):
+            at = ("freezeWindow", "environmentGroups", index)
+            _check_known("environment group", identifier, names.groups, at, sink)
     elif isinstance(model, Service):
         _check_stores(model, names, vocabulary, sink)
     elif isinstance(model, InfrastructureDefinition):

@@ -128,5 +128,6 @@ class KnownReferences:
 
     services: Mapping[str, str] = field(default_factory=dict[str, str])
     environments: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
     infrastructures: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     connectors: frozenset[str] | None = None

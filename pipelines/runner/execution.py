@@ -25,10 +25,15 @@ logger = logging.getLogger(__name__)
 
 
 async def run_execution(runtime: Runtime, execution_id: str) -> None:
-    """Run an execution from where its records end; the same for deployments and rollbacks."""
+    """Run an execution from where its records end; the same for deployments and rollbacks.
+
+    One that has ended is left alone: its records may be gone by now, and without them it would begin anew.
+    """
     CURRENT_EXECUTION.set(execution_id)
-    await outlast(lambda _again: stop_if_forbidden(runtime, execution_id))
     work = await outlast(lambda _again: Work.load(runtime, execution_id))
+    if work is None:
+        return
+    await outlast(lambda _again: stop_if_forbidden(runtime, execution_id))
     await told(work, ExecutionRunner(work).run)
 
 

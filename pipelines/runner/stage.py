@@ -16,6 +16,7 @@ from pipelines import journal
 from pipelines.closing import StageEnd, add_rollback_steps, close_stage, close_steps, stage_end
 from pipelines.documents.failure import ActionType
 from pipelines.expressions import ExpressionError, evaluate_condition
+from pipelines.leftovers import left_behind
 from pipelines.plan import PlannedStage
 from pipelines.proving import Proof, prove
 from pipelines.resolving import ResolvedStage, recording_scope, resolve
@@ -25,6 +26,7 @@ from pipelines.runner.steps import StepRunner
 from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import base_words, stage_scope_words
 from providers.registry import AnyProvider
+from providers.sentences import sentences
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,9 @@ class StageRunner:
 
         await self.work.transaction(f"add rollback steps {self.stage.identifier}", add)
         undone = await StepRunner(self.work, self.stage, undoing=True).run_all()
-        how = "could not be rolled back" if undone.stops else "was rolled back"
-        reason = f"{result.reason} The stage {how}{f': {undone.reason}' if undone.stops else '.'}"
+        why = f": {undone.reason}" if undone.reason else ""
+        how = f"could not be rolled back{why}" if undone.stops else "was rolled back"
+        reason = sentences(result.reason, f"The stage {how}")
         return worst([Result(end=End.FAILED, reason=reason), undone.model_copy(update={"reason": reason})])
 
     async def _prove_and_end(self, result: Result) -> Result:
@@ -174,6 +177,9 @@ class StageRunner:
     async def _close(self, session: AsyncSession, result: Result, proof: Proof | None) -> None:
         statuses = await close_steps(session, self.work.execution_id, self.stage.id, StepStatus.ABANDONED)
         status, reason = stage_end(self.work.plan, result, proof, statuses)
+        if result.stops and not self.work.is_rollback and proof is not None and self._provider is not None:
+            left = await left_behind(session, self.stage.id, self._provider.step_types, proof)
+            reason = sentences(reason, left) if left else reason
         await close_stage(
             session,
             StageEnd(

@@ -24,6 +24,7 @@ from pipelines.runner.results import Decision, End, Result, StepOutcome, decide,
 from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import stage_scope_words
 from pipelines.steps import WAIT, StepFailed, wait_seconds
+from providers.sentences import sentences
 from providers.values import Progress, Value
 
 # A wait cut by less than this was not cut, only begun a moment later.
@@ -154,7 +155,8 @@ class OneStep:
         if decision.action is ActionType.RETRY:
             if aborted := await self._aborted(session, outcome.message):
                 return aborted
-            await self._tell(session, f"Try {tries} failed: {outcome.message} Next try in {decision.wait:g} s.")
+            failed = f"Try {tries} failed: {outcome.message}"
+            await self._tell(session, sentences(failed, f"Next try in {decision.wait:g} s."))
             until = now() + timedelta(seconds=decision.wait)
             return Turn(paused=True, until=until, reason=outcome.message)
         status, result = _ending(outcome, decision)

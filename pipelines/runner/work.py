@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from db.columns import now
 from db.outages import outlast
-from db.statuses import ExecutionKind
+from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind
 from db.tables import Execution
 from pipelines.checkpoints import Checkpoints
 from pipelines.plan import Plan
@@ -39,16 +39,19 @@ class Work:
     plan: Plan
 
     @classmethod
-    async def load(cls, runtime: Runtime, execution_id: str) -> Work:
+    async def load(cls, runtime: Runtime, execution_id: str) -> Work | None:
+        """None where nothing is left to do."""
         checkpoints = await Checkpoints.open(runtime.database, execution_id, runtime.fence)
         async with runtime.database.read() as connection:
             row = (
                 await connection.execute(
                     sa.select(col(Execution.plan), col(Execution.triggered_by), col(Execution.created_at)).where(
-                        col(Execution.id) == execution_id
+                        col(Execution.id) == execution_id, col(Execution.status).in_(ACTIVE_EXECUTIONS)
                     )
                 )
-            ).one()
+            ).first()
+        if row is None:
+            return None
         plan = Plan.model_validate(row.plan)
         return cls(runtime, checkpoints, execution_id, row.triggered_by, row.created_at, plan)
 

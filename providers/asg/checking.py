@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from providers.asg import groups, templates
 from providers.asg.edits import shown
 from providers.asg.names import family
-from providers.asg.planning import changes
+from providers.asg.planning import changes, rerouted
 from providers.asg.site import Site
 from providers.asg.values import AsgSnapshot, TemplateVersion
 from providers.aws import routes
-from providers.aws.values import Route
+from providers.aws.values import Route, group_name
 from providers.errors import ProviderNotFound
 from providers.values import Change, Obstacle
 
@@ -24,7 +24,10 @@ async def preview(site: Site, snapshot: AsgSnapshot) -> tuple[Change, ...]:
     used = {state.template for state in states}
     used |= {m.template for group in live.values() for m in group.staying if m.template is not None}
     images, ways = await asyncio.gather(_images(site, used), current_routes(site, snapshot))
-    return changes(snapshot, live, ways, images)
+    turned = rerouted(snapshot, ways, live)
+    told = await asyncio.gather(*(routes.name(site.region, route) for route in turned))
+    names = {route.arn: name for route, name in zip(turned, told, strict=True)}
+    return changes(snapshot, live, ways, images, names)
 
 
 async def current_routes(site: Site, snapshot: AsgSnapshot) -> list[Route]:
@@ -52,7 +55,9 @@ async def obstacles(site: Site, snapshot: AsgSnapshot) -> tuple[Obstacle, ...]:
         elif not await templates.image_exists(site, image):
             found.append(_gone(f"The image {image} of the launch template {shown(template)}"))
     arns = sorted({arn for saved in snapshot.saved for arn in saved.target_groups})
-    found += [_gone(f"The target group {arn}") for arn in arns if not await _target_group_exists(site, arn)]
+    found += [
+        _gone(f"The target group {group_name(arn)}") for arn in arns if not await _target_group_exists(site, arn)
+    ]
     return tuple(found)
 
 

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from providers.asg.merging import name_of
 from providers.asg.values import SavedGroup, Tag, TemplateVersion
+from providers.aws.values import group_name
 from providers.tree import Tree, compact, put, trees
 from providers.values import Change
 
@@ -138,7 +139,8 @@ def _target_groups(live: SavedGroup, wanted: SavedGroup) -> Iterator[Edit]:
     ):
         if arns:
             changes = tuple(
-                _change(wanted, "target group", arn if gone else None, None if gone else arn) for arn in arns
+                _change(wanted, "target group", name if gone else None, None if gone else name)
+                for name in map(group_name, arns)
             )
             yield Edit(operation, {"AutoScalingGroupName": wanted.name, "TargetGroupARNs": list(arns)}, changes)
 

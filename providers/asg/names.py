@@ -7,6 +7,8 @@ from hashlib import sha256
 CANARY = "__Canary"
 COLOURS = ("__1", "__2")
 COLOUR_TAG, BLUE, GREEN = "BG_VERSION", "BLUE", "GREEN"
+OWN_TAGS = "unship.dev/"
+"""What the keys of our own tags begin with: notes for later steps, which say nothing to people."""
 CREATED_TAG = "unship.dev/created"
 """On groups and templates that a deployment created; its value is the mark of the step."""
 DEPLOYED_TAG = "unship.dev/deployed"

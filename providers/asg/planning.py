@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from providers.asg.edits import all_changes, edits, shown
 from providers.asg.groups import Group
-from providers.asg.names import CREATED_TAG, DEPLOYED_TAG
+from providers.asg.names import CREATED_TAG, DEPLOYED_TAG, OWN_TAGS
 from providers.asg.values import AsgSnapshot, SavedGroup, TemplateVersion
-from providers.aws.values import Route
+from providers.aws.values import Route, group_name
 from providers.values import Change
 
 
@@ -63,8 +63,9 @@ def changes(
     live: Mapping[str, Group],
     routes: Sequence[Route],
     images: Mapping[TemplateVersion, str | None],
+    names: Mapping[str, str],
 ) -> tuple[Change, ...]:
-    """All that differs from the snapshot."""
+    """All that differs from the snapshot, but for our own notes; `names` of listeners and rules by their ARN."""
     found: list[Change] = []
     for saved in snapshot.saved:
         group = live.get(saved.name)
@@ -73,11 +74,11 @@ def changes(
             found.append(Change(resource=f"Auto Scaling group {saved.name}", field="group", target=target))
         else:
             found += _version_changes(saved, group, images)
-            found += all_changes(edits(group.state, goal(saved, group.state)))
+            found += _of_settings(all_changes(edits(group.state, goal(saved, group.state))))
     now = {route.arn: route for route in routes}
     for route in rerouted(snapshot, routes, live):
         current = now[route.arn]
-        where = f"Listener rule {route.rule}" if route.rule else f"Listener {route.listener}"
+        where = f"Listener rule {names[route.arn]}" if route.rule else f"Listener {names[route.arn]}"
         behind_now = {arn: group.state for group in live.values() for arn in group.state.target_groups}
         behind_then = {arn: saved for saved in snapshot.saved for arn in saved.target_groups}
         before = ", ".join(_behind(arn, behind_now, images) for arn in current.groups)
@@ -87,6 +88,10 @@ def changes(
         current = f"{len(group.staying)} instances at {_told(group.state.template, images)}"
         found.append(Change(resource=f"Auto Scaling group {group.name}", field="group", current=current))
     return tuple(found)
+
+
+def _of_settings(found: Iterable[Change]) -> Iterable[Change]:
+    return (change for change in found if not change.field.startswith(f"tag {OWN_TAGS}"))
 
 
 def _version_changes(
@@ -107,7 +112,8 @@ def _version_changes(
 
 def _behind(arn: str, states: Mapping[str, SavedGroup], images: Mapping[TemplateVersion, str | None]) -> str:
     state = states.get(arn)
-    return arn if state is None else f"{arn} ({state.name}: {_told(state.template, images)})"
+    name = group_name(arn)
+    return name if state is None else f"{name} ({state.name}: {_told(state.template, images)})"
 
 
 def _told(template: TemplateVersion, images: Mapping[TemplateVersion, str | None]) -> str:

@@ -7,17 +7,36 @@ from collections.abc import Mapping
 from providers.asg import values
 from providers.asg.values import AsgSnapshot, AsgTarget
 from providers.aws.values import CONNECTOR_TYPE
-from providers.interface import ManifestType, StepType, Verb
+from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
 from providers.values import DeploymentType, InstanceDetails
+
+_CANARY = Leftover(
+    "The canary takes its share of the traffic until an AsgCanaryDelete step removes it.",
+    until=frozenset({"AsgCanaryDelete"}),
+)
+_COLOUR = Leftover(
+    "The new colour has no production traffic; the next AsgBlueGreenDeploy takes its place, and "
+    "AsgBlueGreenRollback among the rollbackSteps removes it.",
+    until=frozenset({"AsgBlueGreenSwapService"}),
+)
+_SWAPPED = Leftover(
+    "Production may lead to the new colour; AsgBlueGreenRollback among the rollbackSteps leads it back."
+)
 
 _STEPS = (
     StepType("AsgRollingDeploy", Verb.DEPLOY, values.RollingDeploySpec),
     StepType("AsgRollingRollback", Verb.ROLL_BACK, values.RollingRollbackSpec),
-    StepType("AsgCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec),
+    StepType("AsgCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec, leftover=_CANARY),
     StepType("AsgCanaryDelete", Verb.DEPLOY, values.CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("AsgBlueGreenDeploy", Verb.DEPLOY, values.BlueGreenDeploySpec),
-    StepType("AsgBlueGreenSwapService", Verb.DEPLOY, values.SwapServiceSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AsgBlueGreenDeploy", Verb.DEPLOY, values.BlueGreenDeploySpec, leftover=_COLOUR),
+    StepType(
+        "AsgBlueGreenSwapService",
+        Verb.DEPLOY,
+        values.SwapServiceSpec,
+        as_rollback_step=Verb.ROLL_BACK,
+        leftover=_SWAPPED,
+    ),
     StepType("AsgBlueGreenRollback", Verb.ROLL_BACK, values.BlueGreenRollbackSpec),
 )
 

@@ -39,6 +39,12 @@ class Refresh:
     def goes_on(self) -> bool:
         return self.status in _GOING_ON
 
+    def done(self, desired: int) -> int | None:
+        """How many of so many instances are as wanted; None before it has begun, when it has counted none yet."""
+        if self.left is None or self.status == "Pending":
+            return None
+        return max(0, desired - self.left)
+
     def wants(self, group: SavedGroup) -> bool:
         """Whether it brings a group to a template version, and is not on its way back."""
         wanted = _specification(configuration(group))
@@ -118,9 +124,9 @@ async def follow(work: Work, group: SavedGroup, activities: Activities) -> None:
             said = ". ".join(part for part in (refresh.status, refresh.reason, *failures[:1]) if part)
             raise ProviderRefused(f"{waiting.what} did not succeed.", said)
         activities.demand_hope(waiting.what, failures)
-        left = "" if refresh.left is None else f", {refresh.left} to go"
+        done = refresh.done(group.desired)
+        left = "" if done is None else f", {refresh.left} to go"
         waiting.seen = ". ".join((f"{refresh.percentage}% complete{left}", *failures[:1]))
-        done = None if refresh.left is None else max(0, group.desired - refresh.left)
         message = f"{group.name}: instance refresh {refresh.percentage}% complete"
         await work.attempt.report(Progress(message=message, ready=done, desired=group.desired))
 

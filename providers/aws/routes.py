@@ -10,8 +10,8 @@ from pydantic import JsonValue
 from providers.aws.account import Effect
 from providers.aws.client import Region
 from providers.aws.values import Route
-from providers.errors import ProviderNotFound, ProviderRefused
-from providers.tree import Tree, text, trees
+from providers.errors import ProviderError, ProviderNotFound, ProviderRefused
+from providers.tree import Tree, number, text, trees
 
 
 async def read(region: Region, arn: str) -> Route:
@@ -23,6 +23,29 @@ async def read(region: Region, arn: str) -> Route:
     answer = await region.call("elbv2", "DescribeRules", {"RuleArns": [arn]}, f"read listener rule {arn}")
     rules = trees(answer, "Rules")
     return _route(arn.rpartition("/")[0].replace(":listener-rule/", ":listener/"), rules[0] if rules else {})
+
+
+async def name(region: Region, route: Route) -> str:
+    """What people know it by: load balancer and port, of a rule its priority and what it matches; else its ARN."""
+    doing = f"read {route.arn}"
+    try:
+        answer = await region.call("elbv2", "DescribeListeners", {"ListenerArns": [route.listener]}, doing)
+        listener = (trees(answer, "Listeners") or [{}])[0]
+        balancer = route.listener.partition(":listener/")[2].split("/")
+        told = f"{balancer[1]} {text(listener, 'Protocol') or ''}:{number(listener, 'Port')}"
+        if route.rule is None:
+            return told
+        answer = await region.call("elbv2", "DescribeRules", {"RuleArns": [route.rule]}, doing)
+        rule = (trees(answer, "Rules") or [{}])[0]
+    except (ProviderError, IndexError):
+        return route.arn
+    matched = [str(value) for condition in trees(rule, "Conditions") for value in _values(condition)]
+    return f"{told}, rule {text(rule, 'Priority')}" + (f" ({', '.join(matched)})" if matched else "")
+
+
+def _values(condition: Tree) -> list[JsonValue]:
+    values = condition.get("Values")
+    return values if isinstance(values, list) else []
 
 
 async def into(region: Region, target_groups: Iterable[str]) -> tuple[Route, ...]:

@@ -49,6 +49,12 @@ class Route(Value):
         return self.model_copy(update={"actions": tuple(_replaced(action, old, new) for action in self.actions)})
 
 
+def group_name(arn: str) -> str:
+    """The name of a target group."""
+    parts = arn.split("/")
+    return parts[1] if len(parts) > 1 else arn
+
+
 def _replaced(value: JsonValue, old: str, new: str) -> dict[str, JsonValue]:
     found = _anywhere(value, old, new)
     return found if isinstance(found, dict) else {}

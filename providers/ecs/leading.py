@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 
 from providers.aws import routes
-from providers.aws.values import Route
+from providers.aws.values import Route, group_name
 from providers.ecs.definitions import described
 from providers.ecs.live import Site
 from providers.ecs.values import EcsSnapshot, ServiceState
@@ -29,12 +29,6 @@ async def missing_groups(site: Site, state: ServiceState) -> list[Obstacle]:
 
     found = await asyncio.gather(*(one(arn) for arn in sorted(arn for arn in arns if arn)))
     return [item for part in found for item in part]
-
-
-def group_name(arn: str) -> str:
-    """The name of a target group."""
-    parts = arn.split("/")
-    return parts[1] if len(parts) > 1 else arn
 
 
 async def missing_route(site: Site, route: Route) -> list[Obstacle]:
@@ -64,8 +58,10 @@ async def route_changes(site: Site, snapshot: EcsSnapshot, services: Mapping[str
             return []
         if now.actions == route.actions:
             return []
-        current, target = await asyncio.gather(_told(site, now, live), _told(site, route, saved))
-        return [Change(resource=f"route/{route.arn}", field="forward", current=current, target=target)]
+        name, current, target = await asyncio.gather(
+            routes.name(site.cluster.region, route), _told(site, now, live), _told(site, route, saved)
+        )
+        return [Change(resource=f"route/{name}", field="forward", current=current, target=target)]
 
     found = await asyncio.gather(*(one(route) for route in snapshot.routes))
     return [change for part in found for change in part]

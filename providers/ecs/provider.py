@@ -7,17 +7,30 @@ from collections.abc import Mapping
 from providers.aws.values import CONNECTOR_TYPE
 from providers.ecs import values
 from providers.ecs.values import EcsSnapshot, EcsTarget
-from providers.interface import ManifestType, StepType, Verb
+from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
 from providers.values import DeploymentType, InstanceDetails
+
+_CANARY = Leftover(
+    "The canary takes its share of the traffic until an EcsCanaryDelete step removes it.",
+    until=frozenset({"EcsCanaryDelete"}),
+)
+_COLOUR = Leftover(
+    "The new colour has no production traffic; the next EcsBlueGreenCreateService takes its place, and "
+    "EcsBlueGreenRollback among the rollbackSteps removes it.",
+    until=frozenset({"EcsBlueGreenSwapTargetGroups"}),
+)
+_SWAPPED = Leftover(
+    "Production may lead to the new colour; EcsBlueGreenRollback among the rollbackSteps leads it back."
+)
 
 _STEPS = (
     StepType("EcsRollingDeploy", Verb.DEPLOY, values.RollingDeploySpec),
     StepType("EcsRollingRollback", Verb.ROLL_BACK, values.RollingRollbackSpec),
-    StepType("EcsCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec),
+    StepType("EcsCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec, leftover=_CANARY),
     StepType("EcsCanaryDelete", Verb.DEPLOY, values.CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("EcsBlueGreenCreateService", Verb.DEPLOY, values.BlueGreenCreateSpec),
-    StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, values.BlueGreenSwapSpec),
+    StepType("EcsBlueGreenCreateService", Verb.DEPLOY, values.BlueGreenCreateSpec, leftover=_COLOUR),
+    StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, values.BlueGreenSwapSpec, leftover=_SWAPPED),
     StepType("EcsBlueGreenRollback", Verb.ROLL_BACK, values.BlueGreenRollbackSpec),
 )
 

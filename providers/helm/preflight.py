@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from providers.errors import ProviderNotFound
+from providers.helm.hiding import value_changes
 from providers.helm.recovering import OTHERS_SECONDS, unfinished
 from providers.helm.releases import Revision
 from providers.helm.restoration import Way, read_way
@@ -58,12 +59,15 @@ def _of_release(site: Site, way: Way, snapshot: HelmSnapshot) -> tuple[Change, .
     pairs = {
         "revision": (_described(newest), str(snapshot.revision)),
         "chart": (f"{newest.chart}-{newest.chart_version}", f"{snapshot.chart}-{snapshot.chart_version}"),
-        "values (digest)": (newest.values_digest[:12], (snapshot.values_digest or "")[:12]),
     }
+    found = [(field, *pair) for field, pair in pairs.items() if len(set(pair)) > 1]
+    values = [(f"values {path}", *pair) for path, *pair in value_changes(newest.values, way.saved.values)]
+    if not values and newest.values_digest != way.saved.values_digest:
+        # Keys without a value, by which one tells helm to leave out the chart's own.
+        values = [("values (digest)", newest.values_digest[:12], way.saved.values_digest[:12])]
     return tuple(
         Change(resource=f"Release/{site.release}", field=field, current=current, target=target)
-        for field, (current, target) in pairs.items()
-        if current != target
+        for field, current, target in (*found, *values)
     )
 
 

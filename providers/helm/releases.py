@@ -130,6 +130,12 @@ class Revision:
         return digest(self.manifest.strip())
 
     @property
+    def values(self) -> Tree:
+        """The values that it was given beside the chart's own; there may be secrets among them."""
+        config = self._content.config
+        return config if isinstance(config, dict) else {}
+
+    @property
     def values_digest(self) -> str:
         return digest(self._content.config or {})
 

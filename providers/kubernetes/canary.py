@@ -29,9 +29,9 @@ from providers.kubernetes.records import Record, applied_by, of_token
 from providers.kubernetes.references import needed, pull_secrets
 from providers.kubernetes.rollback import read_way
 from providers.kubernetes.values import (
+    CanaryCount,
     CanaryDeploySpec,
-    CountSelection,
-    InstanceSelection,
+    CanarySelection,
     KubernetesSnapshot,
     Operation,
 )
@@ -84,7 +84,7 @@ async def delete_for_rollback(site: Site, snapshot: KubernetesSnapshot, attempt:
     return await delete(site, attempt)
 
 
-async def _canary(site: Site, release: Release, chosen: InstanceSelection) -> tuple[KubeObject, ...]:
+async def _canary(site: Site, release: Release, chosen: CanarySelection) -> tuple[KubeObject, ...]:
     """What to apply: the copies, and of the rest only what their pods cannot start without and is missing."""
     objects = await place_all(site, manifests_of(release))
     parts = split(objects, CANARY)
@@ -105,9 +105,9 @@ async def _canary(site: Site, release: Release, chosen: InstanceSelection) -> tu
     return (*missing, *counted)
 
 
-def _with_count(copy: KubeObject, original: KubeObject, live: Live, chosen: InstanceSelection) -> KubeObject:
+def _with_count(copy: KubeObject, original: KubeObject, live: Live, chosen: CanarySelection) -> KubeObject:
     """The copy with its share of the copies wanted of the original."""
-    if isinstance(chosen, CountSelection):
+    if isinstance(chosen, CanaryCount):
         count = chosen.spec.count
     else:
         count = share_of(_wanted(original, live), chosen.spec.percentage)

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.interface import ManifestType, StepType, Verb
+from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.kubernetes import values
 from providers.kubernetes.values import KubernetesSnapshot, KubernetesTarget
 from providers.platform import Platform
 from providers.values import DeploymentType, InstanceDetails
 
+_CANARY = Leftover(
+    "The canary takes its share of the traffic until a K8sCanaryDelete step removes it.",
+    until=frozenset({"K8sCanaryDelete"}),
+)
+_COLOUR = Leftover(
+    "The new colour does not serve; the next K8sBlueGreenDeploy takes its place, and a K8sDelete step removes it.",
+    until=frozenset({"K8sBGSwapServices"}),
+)
+_SWAPPED = Leftover(
+    "The primary Service may lead to the new colour; K8sBGSwapServices among the rollbackSteps leads it back."
+)
+
 _STEPS = (
     StepType("K8sRollingDeploy", Verb.DEPLOY, values.RollingDeploySpec),
     StepType("K8sRollingRollback", Verb.ROLL_BACK, values.RollingRollbackSpec),
-    StepType("K8sCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec),
+    StepType("K8sCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec, leftover=_CANARY),
     StepType("K8sCanaryDelete", Verb.DEPLOY, values.CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("K8sBlueGreenDeploy", Verb.DEPLOY, values.BlueGreenDeploySpec),
-    StepType("K8sBGSwapServices", Verb.DEPLOY, values.SwapServicesSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("K8sBlueGreenDeploy", Verb.DEPLOY, values.BlueGreenDeploySpec, leftover=_COLOUR),
+    StepType(
+        "K8sBGSwapServices",
+        Verb.DEPLOY,
+        values.SwapServicesSpec,
+        as_rollback_step=Verb.ROLL_BACK,
+        leftover=_SWAPPED,
+    ),
     StepType("K8sApply", Verb.DEPLOY, values.ApplySpec),
     StepType("K8sScale", Verb.DEPLOY, values.ScaleSpec),
     StepType("K8sDelete", Verb.DEPLOY, values.DeleteSpec),

@@ -6,7 +6,7 @@ May import `providers.values` and pydantic only.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints
 
 from providers.values import Document, InstanceDetails, Snapshot, Value
 
@@ -160,19 +160,34 @@ class PercentageSelection(Document):
 InstanceSelection = Annotated[CountSelection | PercentageSelection, Field(discriminator="type")]
 
 
+class CanaryCountValue(Document):
+    count: int = Field(ge=1, le=100_000)
+
+
+class CanaryPercentageValue(Document):
+    percentage: int = Field(ge=1, le=100)
+
+
+class CanaryCount(Document):
+    type: Literal["Count"]
+    spec: CanaryCountValue
+
+
+class CanaryPercentage(Document):
+    """So many per cent of the copies that are wanted when the step starts, rounded up."""
+
+    type: Literal["Percentage"]
+    spec: CanaryPercentageValue
+
+
+CanarySelection = Annotated[CanaryCount | CanaryPercentage, Field(discriminator="type")]
+
+
 class CanaryDeploySpec(Document):
-    """K8sCanaryDeploy: so many copies of the new version beside the one that runs."""
+    """K8sCanaryDeploy: so many copies of the new version beside the one that runs, at least one."""
 
-    instance_selection: InstanceSelection
+    instance_selection: CanarySelection
     skip_dry_run: bool = False
-
-    @field_validator("instance_selection")
-    @classmethod
-    def _not_nothing(cls, chosen: InstanceSelection) -> InstanceSelection:
-        size = chosen.spec.count if isinstance(chosen, CountSelection) else chosen.spec.percentage
-        if size == 0:
-            raise ValueError("a canary of no copies tells nothing: use 1 or more")
-        return chosen
 
 
 class CanaryDeleteSpec(Document):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from providers.tas.values import AppState, ProcessState, RouteState, TasSnapshot
@@ -89,20 +89,27 @@ def _changes(found: Differences) -> Iterator[Change]:
         yield Change(resource=name, field="image", current=_shown(now), target=_shown(wanted))
     if wanted is not None and now is not None and wanted.version != now.version:
         yield Change(resource=name, field="revision", current=_number(now), target=_number(wanted))
+    held = {route.url: _made(stranger) for stranger in found.strangers for route in stranger.routes}
     for one in found.apps:
-        yield from _of_app(one)
+        yield from _of_app(one, held)
     for stranger in found.strangers:
-        yield Change(resource=f"app/{stranger.name}", field="app", current=_shown(stranger), target=None)
+        yield Change(resource=f"app/{_made(stranger)}", field="app", current=_shown(stranger), target=None)
     for route in found.loose:
         yield Change(resource=f"route/{route.url}", field="route", current="present", target=None)
 
 
-def _of_app(one: AppDifference) -> Iterator[Change]:
+def _made(stranger: AppState) -> str:
+    """An app that the undone release made: it may have the very name that another one is to get back."""
+    return f"{stranger.name} (made by the release)"
+
+
+def _of_app(one: AppDifference, held: Mapping[str, str]) -> Iterator[Change]:
+    """An app is named as it is called now; `held` says which new app has a route."""
     saved, live = one.saved, one.live
-    resource = f"app/{saved.name}"
     if live is None:
-        yield Change(resource=resource, field="app", current=None, target=_shown(saved))
+        yield Change(resource=f"app/{saved.name} (deleted)", field="app", current=None, target=_shown(saved))
         return
+    resource = f"app/{live.name}"
     if live.name != saved.name:
         yield Change(resource=resource, field="name", current=live.name, target=saved.name)
     if live.started != saved.started:
@@ -113,7 +120,7 @@ def _of_app(one: AppDifference) -> Iterator[Change]:
     for process, now in one.processes:
         yield from _of_process(resource, process, now)
     for route in one.missing_routes:
-        yield Change(resource=f"route/{route.url}", field="app", current=None, target=saved.name)
+        yield Change(resource=f"route/{route.url}", field="app", current=held.get(route.url), target=saved.name)
     for route in one.extra_routes:
         yield Change(resource=f"route/{route.url}", field="app", current=live.name, target=None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.interface import ManifestType, StepType, Verb
+from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
 from providers.tas import specs
 from providers.tas.values import (
@@ -17,14 +17,28 @@ from providers.tas.values import (
 )
 from providers.values import DeploymentType, InstanceDetails
 
+_BESIDE = Leftover(
+    "The new app shares its routes with the old one, NAME__INACTIVE, until they are swapped; AppRollback among "
+    "the rollbackSteps brings back what was before, and so does the next setup before it begins.",
+    until=frozenset({"SwapRoutes"}),
+)
+_COLOUR = Leftover(
+    "The new app, NAME__INACTIVE, has only temporary routes until the swap; SwapRollback among the rollbackSteps "
+    "removes it, and so does the next setup before it begins.",
+    until=frozenset({"SwapRoutes"}),
+)
+_SWAPPED = Leftover(
+    "The routes may lead to the new app; SwapRoutes or SwapRollback among the rollbackSteps leads them back."
+)
+
 _STEPS = (
     StepType("TasRollingDeploy", Verb.DEPLOY, specs.RollingDeploySpec),
     StepType("TasRollingRollback", Verb.ROLL_BACK, specs.RollingRollbackSpec),
-    StepType("BasicAppSetup", Verb.DEPLOY, specs.BasicSetupSpec),
-    StepType("CanaryAppSetup", Verb.DEPLOY, specs.CanarySetupSpec),
-    StepType("BGAppSetup", Verb.DEPLOY, specs.BlueGreenSetupSpec),
+    StepType("BasicAppSetup", Verb.DEPLOY, specs.BasicSetupSpec, leftover=_BESIDE),
+    StepType("CanaryAppSetup", Verb.DEPLOY, specs.CanarySetupSpec, leftover=_BESIDE),
+    StepType("BGAppSetup", Verb.DEPLOY, specs.BlueGreenSetupSpec, leftover=_COLOUR),
     StepType("AppResize", Verb.DEPLOY, specs.ResizeSpec),
-    StepType("SwapRoutes", Verb.DEPLOY, specs.SwapSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("SwapRoutes", Verb.DEPLOY, specs.SwapSpec, as_rollback_step=Verb.ROLL_BACK, leftover=_SWAPPED),
     StepType("AppRollback", Verb.ROLL_BACK, specs.AppRollbackSpec),
     StepType("SwapRollback", Verb.ROLL_BACK, specs.SwapRollbackSpec),
 )

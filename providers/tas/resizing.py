@@ -12,7 +12,7 @@ from providers.tas.live import Family, LiveApp, Site, route_states
 from providers.tas.manifest import AppManifest, read_manifest
 from providers.tas.marks import BESIDE, TOKEN_LABEL, Kind, Record
 from providers.tas.routing import address, map_state, map_urls, unmap
-from providers.tas.specs import Amount, Percentage, ResizeSpec, SwapSpec
+from providers.tas.specs import Amount, ResizeSpec, SomeAmount, SwapSpec
 from providers.tas.waiting import Watch, until_gone
 from providers.tas.wire import Route
 from providers.values import Outcome, Release
@@ -133,6 +133,6 @@ def _new(family: Family, step: str) -> tuple[LiveApp, Record]:
     return holder, record
 
 
-def _instances(amount: Amount, whole: int) -> int:
+def _instances(amount: Amount | SomeAmount, whole: int) -> int:
     value = amount.spec.value
-    return -(-whole * value // 100) if isinstance(amount, Percentage) else value
+    return -(-whole * value // 100) if amount.type == "Percentage" else value

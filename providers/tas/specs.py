@@ -55,29 +55,55 @@ class BlueGreenSetupSpec(SetupSpec):
     temp_routes: tuple[str, ...] = ()
 
 
-class AmountValue(Document):
+class CountValue(Document):
     value: int = Field(ge=0, le=100_000)
+
+
+class PercentageValue(Document):
+    value: int = Field(ge=0, le=100)
+
+
+class SomeCountValue(Document):
+    value: int = Field(ge=1, le=100_000)
+
+
+class SomePercentageValue(Document):
+    value: int = Field(ge=1, le=100)
 
 
 class Percentage(Document):
     """So many per cent of the wanted instances, rounded up."""
 
     type: Literal["Percentage"]
-    spec: AmountValue
+    spec: PercentageValue
 
 
 class Count(Document):
     type: Literal["Count"]
-    spec: AmountValue
+    spec: CountValue
+
+
+class SomePercentage(Document):
+    type: Literal["Percentage"]
+    spec: SomePercentageValue
+
+
+class SomeCount(Document):
+    type: Literal["Count"]
+    spec: SomeCountValue
 
 
 Amount = Annotated[Percentage | Count, Field(discriminator="type")]
+SomeAmount = Annotated[SomePercentage | SomeCount, Field(discriminator="type")]
 
 
 class ResizeSpec(Document):
-    """AppResize. Without `old_app_instances` the old app gives up as many as the new one has."""
+    """AppResize: the new app has at least one instance then, the old one perhaps none.
 
-    new_app_instances: Amount
+    Without `old_app_instances` the old app gives up as many as the new one has.
+    """
+
+    new_app_instances: SomeAmount
     old_app_instances: Amount | None = None
 
 

@@ -53,6 +53,8 @@ class Fault:
     """Lets this many matching requests pass first."""
     times: int | None = 1
     """Fires this often; None is for ever."""
+    each: bool = False
+    """Whether `skip` and `times` count for each operation by itself."""
     user_agent: str = ""
 
 
@@ -65,6 +67,8 @@ class InjectedFault:
     matched: int = 0
     fired: int = 0
     removed: bool = False
+    seen: list[str] = field(default_factory=list[str])
+    """What each request that matched asked for."""
     operations: list[str] = field(default_factory=list[str])
     """What each request it fired on asked for."""
 
@@ -139,7 +143,11 @@ def _is_meant(fault: Fault, operation: Operation) -> bool:
 def _fires(injected: InjectedFault, operation: Operation) -> bool:
     fault = injected.fault
     injected.matched += 1
-    if injected.matched <= fault.skip or (fault.times is not None and injected.fired >= fault.times):
+    injected.seen.append(operation.name)
+    matched, fired = injected.matched, injected.fired
+    if fault.each:
+        matched, fired = (names.count(operation.name) for names in (injected.seen, injected.operations))
+    if matched <= fault.skip or (fault.times is not None and fired >= fault.times):
         return False
     injected.fired += 1
     injected.operations.append(operation.name)

@@ -8,8 +8,6 @@ from resolvers.rollbacks import shown
 from rollback.start import roll_back
 from rollback.values import (
     Eligibility,
-    Override,
-    ReasonCode,
     RollbackPlanView,
     RollbackRefused,
     RollbackRequest,
@@ -19,16 +17,11 @@ from rollback.values import (
 from schema.context import Ctx
 from schema.inputs import given, text
 from schema.mutations.auditing import Asked, node_text
+from schema.mutations.overriding import RollbackOverrideInput, overrides_of, overrides_text
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
 from schema.scopes import RollbackTargetInput, scope_of
 from schema.types.execution import Execution
 from schema.types.rollback import RollbackEligibility, RollbackPlan
-
-
-@strawberry.input(description="A reason to set aside, with permission.")
-class RollbackOverrideInput:
-    code: ReasonCode = strawberry.field(description="Which reason; it must be overridable.")
-    justification: str = strawberry.field(description="Why it may be set aside; kept with the execution.")
 
 
 @strawberry.input(description="A deployment to undo.")
@@ -69,14 +62,13 @@ def asked(wanted: RollbackDeploymentInput) -> Asked:
     target = wanted.target
     single = given(target.execution_id) or given(target.instance_id)
     named = [single] if single is not None else given(target.stage_ids) or []
-    overrides = [f"{one.code}: {one.justification}" for one in given(wanted.overrides) or []]
     return Asked(
         " ".join(node_text(one) for one in named),
         given(wanted.reason),
         {
             "planHash": given(wanted.plan_hash),
             "idempotencyKey": given(wanted.idempotency_key),
-            "overrides": overrides or None,
+            "overrides": overrides_text(wanted.overrides),
         },
     )
 
@@ -100,9 +92,7 @@ def _request(wanted: RollbackDeploymentInput, by: Standing) -> RollbackRequest:
         reason=text(wanted.reason),
         plan_hash=text(wanted.plan_hash),
         idempotency_key=text(wanted.idempotency_key),
-        overrides=tuple(
-            Override(one.code, text(one.justification) or "") for one in given(wanted.overrides) or []
-        ),
+        overrides=overrides_of(wanted.overrides),
     )
 
 

@@ -11,6 +11,7 @@ from resolvers.running import shown_refusal
 from schema.context import Ctx
 from schema.inputs import entries, given, text
 from schema.mutations.auditing import Asked
+from schema.mutations.overriding import RollbackOverrideInput, overrides_of, overrides_text
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
 from schema.types.execution import Execution
 
@@ -28,6 +29,10 @@ class RunPipelineInput:
         "it is refused with IDEMPOTENCY_KEY_REUSED.",
     )
     client_mutation_id: str | None = strawberry.field(default=strawberry.UNSET, description=CLIENT_MUTATION_ID)
+    overrides: list[RollbackOverrideInput] | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="Reasons to set aside: FROZEN, where a freeze window holds in an environment of the pipeline.",
+    )
 
 
 @strawberry.type(description="The execution that was accepted, or why none was.")
@@ -41,7 +46,10 @@ def asked(wanted: RunPipelineInput) -> Asked:
     return Asked(
         f"Pipeline:{wanted.pipeline_identifier}",
         given(wanted.reason),
-        {"idempotencyKey": given(wanted.idempotency_key)},
+        {
+            "idempotencyKey": given(wanted.idempotency_key),
+            "overrides": overrides_text(wanted.overrides),
+        },
     )
 
 
@@ -53,6 +61,7 @@ async def run(info: Ctx, wanted: RunPipelineInput) -> RunPipelinePayload:
             by=info.context.by,
             reason=text(wanted.reason),
             idempotency_key=text(wanted.idempotency_key),
+            overrides=overrides_of(wanted.overrides),
         )
     except InputRefused as refused:
         return _payload(wanted, None, UserError.make(refused.code, refused.message))

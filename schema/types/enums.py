@@ -116,8 +116,8 @@ describe(
         RollbackStatus.UNAVAILABLE: "It is nothing that a rollback undoes: not a deployment that succeeded.",
         RollbackStatus.NOT_STARTED: "No rollback of it was started; whether one can be says its eligibility.",
         RollbackStatus.STARTED: "A rollback is under way.",
-        RollbackStatus.SUCCESS: "It was rolled back, all of it.",
-        RollbackStatus.FAILURE: "A rollback failed or was aborted; it may be tried again.",
+        RollbackStatus.SUCCESS: "It was rolled back, and that is proved.",
+        RollbackStatus.FAILURE: "A rollback failed or was aborted before it was restored; it may be tried again.",
     },
 )
 describe(
@@ -175,7 +175,7 @@ describe(
     ServiceOrderField,
     "What services are sorted by.",
     {
-        ServiceOrderField.NAME: "The name.",
+        ServiceOrderField.NAME: "The name, capitals and small letters alike.",
         ServiceOrderField.LAST_DEPLOYED_AT: "The last deployment anywhere; never deployed ones stand last.",
     },
 )

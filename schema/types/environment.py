@@ -15,6 +15,7 @@ from db.queries.environments import (
     groups_of_environments,
     infrastructures_of_environments,
 )
+from db.queries.freezes import freeze_windows_of_environments
 from db.queries.instances import InstancesOf
 from db.queries.places import places_of_environments
 from db.statuses import EnvironmentType
@@ -24,10 +25,11 @@ from resolvers.paging import page
 from schema.context import Ctx
 from schema.ids import global_id
 from schema.inputs import InstancesWhere, instances_spec
+from schema.types import freeze_window as freezes
 from schema.types import instance as instances
 from schema.types import place as places
 from schema.types.connections import After, Connection, OnlyFirst, asked
-from schema.types.lazies import AnEnvironmentGroup, AnInfrastructure, AnInstance, APlace
+from schema.types.lazies import AFreezeWindow, AnEnvironmentGroup, AnInfrastructure, AnInstance, APlace
 from schema.types.node import Node
 from schema.warming import Relations, warm
 
@@ -38,6 +40,7 @@ class Environment(Node):
         "groups": Relation(groups_of_environments, attrgetter("id")),
         "infrastructures": Relation(infrastructures_of_environments, attrgetter("id")),
         "services": Relation(places_of_environments, attrgetter("id")),
+        "freeze_windows": Relation(freeze_windows_of_environments, attrgetter("id")),
     }
     row: strawberry.Private[EnvironmentRow]
     identifier: str = strawberry.field(description="Its name in YAML; unique.")
@@ -71,6 +74,12 @@ class Environment(Node):
         rows = await info.context.loaders.load(places_of_environments, self.row.id)
         await warm(info, places.ServiceEnvironment.relations, rows)
         return [places.ServiceEnvironment.of(row) for row in rows]
+
+    @strawberry.field(description="The freeze windows that cover it, itself or by a group, by name.")
+    async def freeze_windows(self, info: Ctx) -> list[AFreezeWindow]:
+        rows = await info.context.loaders.load(freeze_windows_of_environments, self.row.id)
+        await warm(info, freezes.FreezeWindow.relations, rows)
+        return [freezes.FreezeWindow.of(row) for row in rows]
 
     @strawberry.field(description="The instances that live in it, in the order in which they were first seen.")
     async def instances(

@@ -29,7 +29,7 @@ class ExecutionEvent:
 @strawberry.type(description="The execution entered a status.")
 class ExecutionStatusChanged(ExecutionEvent):
     status: ExecutionStatus = strawberry.field(description="The status it entered.")
-    reason: str | None = strawberry.field(description="Why.")
+    reason: str | None = strawberry.field(description="Why; of QUEUED, what the one who asked for it said.")
 
 
 @strawberry.type(description="A stage entered a status.")

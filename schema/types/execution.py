@@ -10,6 +10,7 @@ from db.queries.events import Events
 from db.queries.executions import (
     ExecutionRow,
     executions_by_id,
+    overrides_of_executions,
     rollbacks_of_executions,
     status_reasons_of_executions,
     yaml_of_executions,
@@ -29,6 +30,7 @@ from schema.types.connections import After, Connection, OnlyFirst, asked
 from schema.types.events import ExecutionEvent, event_of
 from schema.types.lazies import AnEligibility, APipeline
 from schema.types.node import Node
+from schema.types.override import Override
 from schema.types.stage import Stage
 from schema.warming import Relations, warm
 
@@ -47,6 +49,7 @@ class Execution(Node):
         "yaml": Relation(yaml_of_executions, attrgetter("id")),
         "status_reason": Relation(status_reasons_of_executions, _ending),
         "stages": Relation(stages_of_executions, attrgetter("id")),
+        "overrides": Relation(overrides_of_executions, attrgetter("id")),
         "original_execution": Relation(executions_by_id, attrgetter("original_execution_id")),
         "rollbacks": Relation(rollbacks_of_executions, attrgetter("id")),
     }
@@ -59,7 +62,12 @@ class Execution(Node):
     created_at: datetime = strawberry.field(description="When it was accepted.")
     started_at: datetime | None = strawberry.field(description="When it began.")
     finished_at: datetime | None = strawberry.field(description="When it ended.")
-    rollback_status: RollbackStatus = strawberry.field(description="How far its rollback is.")
+    rollback_status: RollbackStatus = strawberry.field(
+        description="How far its rollback is: the first of STARTED, FAILURE, SUCCESS, NOT_STARTED, UNAVAILABLE "
+        "that any of its stages has. Where only some stages were rolled back, SUCCESS is about these, and the "
+        "others still say NOT_STARTED; what can be rolled back now says the eligibility. "
+        "Of a rollback: how it ended."
+    )
     attempt: int = strawberry.field(description="Of a rollback: counts the attempts to undo the same execution.")
 
     @classmethod
@@ -88,11 +96,16 @@ class Execution(Node):
         return info.context.loaders.mapped(self.relations["yaml"], self.row, str)
 
     @strawberry.field(
-        description="Why it ended as it did, or why it is stopping: the last reason that was given for a status "
-        "of it; null before, and where none was given. Its stages and steps have a `statusReason` of their own."
+        description="Why it ended as it did, or why it is stopping; of a rollback that succeeded, which stages "
+        "were restored. Null before, and of a deployment that simply succeeded. Why somebody asked for it says "
+        "`reason`; stages and steps have a `statusReason` of their own."
     )
     def status_reason(self, info: Ctx) -> str | None:
         return info.context.loaders.optional(self.relations["status_reason"], self.row, str)
+
+    @strawberry.field(description="The reasons against it that were set aside, and why.")
+    def overrides(self, info: Ctx) -> list[Override]:
+        return info.context.loaders.mapped(self.relations["overrides"], self.row, Override.of_all)
 
     @strawberry.field(description="Its stages in the order in which it runs them.")
     async def stages(self, info: Ctx) -> list[Stage]:

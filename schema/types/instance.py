@@ -84,7 +84,7 @@ class Instance(Node):
     def execution(self, info: Ctx) -> AnExecution | None:
         return info.context.loaders.optional(self.relations["execution"], self.row, executions.Execution.of)
 
-    @strawberry.field(description="How far the rollback of what it runs is.")
+    @strawberry.field(description="How far the rollback of what it runs is: that of the stage which deployed it.")
     def rollback_status(self, info: Ctx) -> RollbackStatus:
         if self.row.stage_id is None:
             return RollbackStatus.UNAVAILABLE

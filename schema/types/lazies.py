@@ -7,6 +7,7 @@ import strawberry
 if TYPE_CHECKING:
     from schema.types.environment import Environment, EnvironmentGroup, Infrastructure
     from schema.types.execution import Execution
+    from schema.types.freeze_window import FreezeWindow
     from schema.types.instance import Instance
     from schema.types.pipeline import Pipeline
     from schema.types.place import ServiceEnvironment
@@ -18,6 +19,7 @@ AService = Annotated["Service", strawberry.lazy("schema.types.service")]
 AnEnvironment = Annotated["Environment", strawberry.lazy("schema.types.environment")]
 AnEnvironmentGroup = Annotated["EnvironmentGroup", strawberry.lazy("schema.types.environment")]
 AnInfrastructure = Annotated["Infrastructure", strawberry.lazy("schema.types.environment")]
+AFreezeWindow = Annotated["FreezeWindow", strawberry.lazy("schema.types.freeze_window")]
 APlace = Annotated["ServiceEnvironment", strawberry.lazy("schema.types.place")]
 APipeline = Annotated["Pipeline", strawberry.lazy("schema.types.pipeline")]
 AnInstance = Annotated["Instance", strawberry.lazy("schema.types.instance")]

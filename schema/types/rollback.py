@@ -7,6 +7,7 @@ from typing import ClassVar
 import strawberry
 
 from db.queries.executions import executions_by_id
+from db.queries.freezes import freeze_windows_by_id
 from db.queries.stages import stages_by_id
 from providers.values import Change
 from resolvers.loading import Relation
@@ -23,9 +24,10 @@ from rollback.values import (
 )
 from schema.context import Ctx
 from schema.types import execution as executions
+from schema.types import freeze_window as freezes
 from schema.types import stage as stages
 from schema.types.artifact import Artifact
-from schema.types.lazies import AnExecution, AStage
+from schema.types.lazies import AFreezeWindow, AnExecution, AStage
 from schema.warming import Relations, warm
 
 
@@ -34,13 +36,14 @@ class RollbackReason:
     relations: ClassVar[Relations] = {
         "stage": Relation(stages_by_id, attrgetter("stage_id")),
         "execution": Relation(executions_by_id, attrgetter("execution_id")),
+        "freeze_window": Relation(freeze_windows_by_id, attrgetter("freeze_window_id")),
     }
     row: strawberry.Private[Reason]
     code: ReasonCode = strawberry.field(description="Which reason it is.")
     severity: Severity = strawberry.field(description="Whether it forbids the rollback.")
     message: str = strawberry.field(description="The reason in words.")
     remedy: str | None = strawberry.field(description="What to do about it.")
-    overridable: bool = strawberry.field(description="Whether `overrides` can set it aside.")
+    overridable: bool = strawberry.field(description="Whether the caller can set it aside by `overrides`.")
 
     @classmethod
     def of(cls, reason: Reason) -> "RollbackReason":
@@ -63,6 +66,10 @@ class RollbackReason:
     )
     def execution(self, info: Ctx) -> AnExecution | None:
         return info.context.loaders.optional(self.relations["execution"], self.row, executions.Execution.of)
+
+    @strawberry.field(description="Of FROZEN: the window that holds; null otherwise.")
+    def freeze_window(self, info: Ctx) -> AFreezeWindow | None:
+        return info.context.loaders.optional(self.relations["freeze_window"], self.row, freezes.FreezeWindow.of)
 
 
 @strawberry.type(description="Whether a rollback may begin, with every reason at once.")

@@ -70,7 +70,10 @@ class Stage(Node):
     position: int = strawberry.field(description="Its place in the order; stages that run together share it.")
     status: StageStatus = strawberry.field(description="How far it is.")
     status_reason: str | None = strawberry.field(description="Why it has this status.")
-    rollback_status: RollbackStatus = strawberry.field(description="How far its rollback is.")
+    rollback_status: RollbackStatus = strawberry.field(
+        description="How far its rollback is. SUCCESS once it was restored and proved, even if the rollback "
+        "then failed or was aborted elsewhere; FAILURE also where the rollback ended before it reached the stage."
+    )
     artifact: Artifact | None = strawberry.field(description="What runs after it.")
     previous_artifact: Artifact | None = strawberry.field(description="What ran before it.")
     started_at: datetime | None = strawberry.field(description="When it began.")

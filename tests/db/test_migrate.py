@@ -21,7 +21,7 @@ from sqlmodel import col
 from db import tables
 from db.columns import UtcDateTime
 from db.database import Database, async_url
-from db.migrate import MigrationError, upgrade, write_revision
+from db.migrate import MigrationError, expressions_in_indexes, upgrade, write_revision
 
 METADATA = tables.Service.metadata
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def shape(url: str) -> dict[str, str]:
 def test_migrations_lead_to_the_tables(database_url: str) -> None:
     asyncio.run(upgrade(database_url))
     engine = engine_of(database_url)
-    with engine.connect() as connection:
+    with engine.connect() as connection, expressions_in_indexes():
         options = {"compare_type": True, "compare_server_default": True}
         differences = compare_metadata(MigrationContext.configure(connection, opts=options), METADATA)
     engine.dispose()
@@ -199,18 +199,18 @@ def test_a_further_migration_is_written_from_the_tables(tmp_path: Path, monkeypa
     monkeypatch.setattr("db.migrate._VERSIONS", copy / "versions")
     url = f"sqlite:///{tmp_path}/unship.db"
     asyncio.run(upgrade(url))
-    added = sa.Table("freezewindow", METADATA, sa.Column("until", UtcDateTime, primary_key=True))
+    added = sa.Table("somethingnew", METADATA, sa.Column("until", UtcDateTime, primary_key=True))
     try:
-        path = write_revision("Add freeze windows")
+        path = write_revision("Add something new")
     finally:
         METADATA.remove(added)
     before = [int(found.name[:4]) for found in (ROOT / "db" / "migrations" / "versions").glob("[0-9]*.py")]
-    assert path.name == f"{max(before) + 1:04d}_add_freeze_windows.py"
+    assert path.name == f"{max(before) + 1:04d}_add_something_new.py"
     text = path.read_text()
-    assert '"""Add freeze windows. Forward only: the way back is a backup."""' in text
+    assert '"""Add something new. Forward only: the way back is a backup."""' in text
     assert "sa.DateTime(timezone=True)" in text
     assert subprocess.run([sys.executable, "-m", "ruff", "check", path], cwd=ROOT, check=False).returncode == 0
     asyncio.run(upgrade(url))
     engine = engine_of(url)
-    assert "freezewindow" in sa.inspect(engine).get_table_names()
+    assert "somethingnew" in sa.inspect(engine).get_table_names()
     engine.dispose()

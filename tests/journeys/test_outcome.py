@@ -193,8 +193,13 @@ def test_skipped_says_that_it_was_already_so(yard: Yard) -> None:
 
 def test_the_result_names_what_was_restored(yard: Yard) -> None:
     execution = deployed(yard)
-    rollback = yard.unship.rolled_back(execution)
-    stage = yard.unship.execution(rollback)["stages"][0]
+    payload = yard.unship.roll_back(target={"executionId": execution}, reason="checkout is slow")
+    rollback = payload["execution"]["id"]
+    assert yard.unship.finish(rollback) == "SUCCEEDED"
+    shown = yard.unship.execution(rollback)
+    assert (shown["reason"], shown["statusReason"]) == ("checkout is slow", 'Restored and verified: "prod".')
+    assert yard.unship.execution(execution)["statusReason"] is None
+    stage = shown["stages"][0]
     assert stage["statusReason"].startswith(
         f"Restored and verified: 2 of Deployment/web at shop/{yard.name}:{OLD}"
     )

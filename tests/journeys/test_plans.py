@@ -16,6 +16,7 @@ from tests.journeys.yard import (
     OLD,
     Gate,
     Yard,
+    executions_of,
     nothing_happens,
     on_failure,
     output,
@@ -215,12 +216,12 @@ def rollback_statuses(yard: Yard, execution: str) -> dict[str, str]:
     return {"whole": found["rollbackStatus"], **own}
 
 
-def test_an_execution_is_rolled_back_only_when_all_of_it_is(yard: Yard) -> None:
+def test_a_part_that_is_rolled_back_is_told_apart_from_what_is_left(yard: Yard) -> None:
     execution = three(yard, undo())
     rollback = begin(yard, target={"stageIds": [yard.stage_id(execution, "three")]})
     assert yard.unship.finish(rollback) == "SUCCEEDED"
     assert rollback_statuses(yard, execution) == {
-        "whole": "NOT_STARTED",
+        "whole": "SUCCESS",
         "one": "NOT_STARTED",
         "two": "NOT_STARTED",
         "three": "SUCCESS",
@@ -228,6 +229,11 @@ def test_an_execution_is_rolled_back_only_when_all_of_it_is(yard: Yard) -> None:
     (refusal,) = yard.unship.eligibility(executionId=execution)["reasons"]
     assert refusal["code"] == "ALREADY_ROLLED_BACK"
     assert refusal["remedy"] == 'Narrow this rollback to what is left: "one", "two".'
+    first = executions_of(yard.unship, yard.name)[-1]["id"]
+    reasons = yard.unship.eligibility(executionId=first)["reasons"]
+    remedies = [reason["remedy"] for reason in reasons if reason["code"] == "NOT_LATEST_DEPLOYMENT"]
+    instead = f"Roll back deployment #2 of pipeline {yard.name} instead."
+    assert remedies == [instead, instead, "Run the pipeline with the version you want."]
     rest = [yard.stage_id(execution, identifier) for identifier in ("one", "two")]
     assert yard.unship.finish(begin(yard, target={"stageIds": rest})) == "SUCCEEDED"
     assert set(rollback_statuses(yard, execution).values()) == {"SUCCESS"}
@@ -238,11 +244,13 @@ def test_a_failed_rollback_is_tried_again_and_nothing_is_undone_twice(yard: Yard
     failed = yard.unship.rolled_back(execution)
     assert yard.unship.stages(failed) == {"three": "SUCCEEDED", "two": "FAILED", "one": "ABANDONED"}
     assert yard.unship.execution(failed)["status"] == "FAILED"
-    assert set(rollback_statuses(yard, execution).values()) == {"FAILURE"}
+    ends = {"whole": "FAILURE", "one": "FAILURE", "two": "FAILURE", "three": "SUCCESS"}
+    assert rollback_statuses(yard, execution) == rollback_statuses(yard, failed) == ends
     shown = yard.unship.execution(failed)["stages"]
     assert [stage["artifact"] and stage["artifact"]["tag"] for stage in shown] == [OLD, OLD, None]
     assert refused(yard, "three", stageIds=[yard.stage_id(execution, "three")]) == ["ALREADY_ROLLED_BACK"]
-    assert yard.dashboard("two")["instances"]["nodes"][0]["rollbackStatus"] == "FAILURE"
+    shown = [{one["rollbackStatus"] for one in yard.instances(name)} for name in ("one", "two", "three")]
+    assert shown == [{"FAILURE"}, {"FAILURE"}, {"SUCCESS"}], "each by what became of its own stage"
     assert yard.unship.reasons(instanceId=yard.instances("one")[0]["id"]) == []
     plan = yard.unship.plan(executionId=execution)
     assert "nothing is undone twice" in plan["stages"][0]["skippedReason"]
@@ -268,7 +276,12 @@ def test_an_aborted_rollback_is_tried_again_from_an_instance(yard: Yard, gate: G
     gate.open()
     assert yard.unship.finish(rollback) == "ABORTED"
     assert yard.unship.stages(rollback) == {"three": "SUCCEEDED", "two": "ABORTED", "one": "ABANDONED"}
-    assert rollback_statuses(yard, execution)["whole"] == "FAILURE"
+    assert rollback_statuses(yard, execution) == {
+        "whole": "FAILURE",
+        "one": "FAILURE",
+        "two": "FAILURE",
+        "three": "SUCCESS",
+    }
     again = begin(yard, target={"instanceId": yard.instances("two")[0]["id"]})
     assert yard.unship.finish(again) == "SUCCEEDED"
     assert list(yard.unship.stages(again)) == ["two"]

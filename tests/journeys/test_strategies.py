@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from tests.journeys.yard import MANIFEST, NEW, OLD, Entry, Yard, rollout, step, steps_of, undo
+from tests.journeys.yard import (
+    MANIFEST,
+    NEW,
+    OLD,
+    Entry,
+    Gate,
+    Yard,
+    rollout,
+    script,
+    step,
+    steps_of,
+    undo,
+    until_running,
+)
 
 SERVICE = """
 ---
@@ -41,6 +54,39 @@ def test_a_canary_that_was_rolled_out_is_undone(yard: Yard) -> None:
     rollback = rolled_back(yard, execution)
     assert steps_of(yard.unship, rollback["id"]) == {"delete": "SKIPPED", "undo": "SUCCEEDED"}
     assert yard.tags() == [OLD] * 2
+
+
+CANARY = {"instanceSelection": {"type": "Count", "spec": {"count": 1}}}
+
+
+def test_a_canary_that_is_left_is_told_with_the_way_out(yard: Yard, gate: Gate) -> None:
+    """Failed or aborted, it stays beside what runs, in traffic: whoever reads why must read that as well."""
+    steps = [k8s("canary", "K8sCanaryDeploy", CANARY), gate.step(), script("bad", "exit 1"), rollout()]
+    yard.apply(yard.stage("prod", steps=steps))
+    execution = yard.run(NEW)
+    until_running(yard.unship, execution, "gate")
+    yard.unship.abort(execution)
+    gate.open()
+    assert yard.unship.finish(execution) == "ABORTED"
+    left = (
+        f"Left running: 1 of Deployment/web-canary at shop/{yard.name}:{NEW}. "
+        "The canary takes its share of the traffic until a K8sCanaryDelete step removes it."
+    )
+    shown = yard.unship.execution(execution)
+    assert shown["stages"][0]["statusReason"] == f"The execution was aborted. {left}"
+    assert shown["statusReason"].endswith(f': test. Stage "prod": {left}')
+    failed, status = yard.ran(NEW)
+    assert (status, yard.tags()) == ("FAILED", [NEW])
+    assert yard.unship.execution(failed)["statusReason"].endswith(left)
+
+
+def test_what_was_taken_away_again_is_not_told_of(yard: Yard) -> None:
+    delete = k8s("delete", "K8sCanaryDelete")
+    steps = [k8s("canary", "K8sCanaryDeploy", CANARY), delete, script("bad", "exit 1")]
+    yard.apply(yard.stage("prod", steps=steps))
+    execution, status = yard.ran(NEW)
+    assert status == "FAILED"
+    assert "Left" not in yard.unship.execution(execution)["stages"][0]["statusReason"]
 
 
 def test_a_swap_is_undone_by_a_swap(yard: Yard) -> None:

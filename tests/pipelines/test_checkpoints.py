@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -184,18 +184,17 @@ def test_the_records_of_what_ended_long_ago_are_forgotten(database_url: str) -> 
             async with database.read() as connection:
                 return len((await connection.execute(sa.select(col(Checkpoint.position)))).all())
 
-        async def ended(ago: timedelta | None) -> None:
-            at = None if ago is None else now() - ago
+        async def ended(at: datetime | None, before: datetime) -> int:
             async with database.write() as session:
                 await session.execute(sa.update(Execution).values(finished_at=at))
-            await forget(database, finished_before=now() - timedelta(days=7))
+            await forget(database, finished_before=before)
+            return await rows()
 
+        day = timedelta(days=1)
         await (await Checkpoints.open(database, execution_id)).transaction("rename", rename)
-        await ended(None)
-        assert await rows() == 1
-        await ended(timedelta(days=6))
-        assert await rows() == 1
-        await ended(timedelta(days=8))
-        assert await rows() == 0
+        assert await ended(None, now() + day) == 1
+        assert await ended(now() + 2 * day, now() + day) == 1
+        assert await ended(now() - day, now() - 2 * day) == 1
+        assert await ended(now(), now() + day) == 0
 
     scenario(database_url, play)

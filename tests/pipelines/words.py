@@ -77,6 +77,7 @@ NOTHING_KNOWN = KnownReferences()
 KNOWN = KnownReferences(
     services={"web": "Kubernetes", "payments": "ECS", "lambda": "ServerlessAwsLambda"},
     environments=frozenset({"prod", "staging"}),
+    groups=frozenset({"live"}),
     infrastructures={
         ("prod", "prod-cluster"): "Kubernetes",
         ("staging", "staging-cluster"): "Kubernetes",

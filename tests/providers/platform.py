@@ -25,8 +25,10 @@ class Platform(ABC):
     """What the user agent of every request matches that the provider causes."""
     fewest_announced: int = 3
     """How many requests a deployment announces at least."""
-    fewest_effects: int = 7
-    """How many requests a deployment and its rollback take at least to change what they change."""
+    fewest_effects: int = 4
+    """How many operations a deployment and its rollback take at least to change what they change."""
+    loses_many_answers: bool = True
+    """Whether an attempt comes to its end where several of its requests get no answer."""
     deploy_steps: Steps
     rollback_steps: Steps
 

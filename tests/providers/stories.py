@@ -25,23 +25,25 @@ class Story:
 
     async def deploy(self, version: str, attempt: TestAttempt) -> Outcome:
         """All forward steps of the strategy, one after another."""
-        platform, release = self.platform, self.platform.release(version)
-        return _together(
-            [
-                await platform.provider.deploy(platform.target, release, step, attempt.at_step(number))
-                for number, step in enumerate(platform.deploy_steps)
-            ]
+        steps = range(len(self.platform.deploy_steps))
+        return _together([await self.deploy_step(number, version, attempt) for number in steps])
+
+    async def deploy_step(self, number: int, version: str, attempt: TestAttempt) -> Outcome:
+        """The forward step of that number, from 0."""
+        platform, step = self.platform, self.platform.deploy_steps[number]
+        return await platform.provider.deploy(
+            platform.target, platform.release(version), step, attempt.at_step(number)
         )
 
     async def roll_back(self, snapshot: Snapshot, attempt: TestAttempt) -> Outcome:
         """All rollback steps of the strategy, one after another."""
-        platform = self.platform
-        return _together(
-            [
-                await platform.provider.roll_back(platform.target, snapshot, step, attempt.at_step(number))
-                for number, step in enumerate(platform.rollback_steps)
-            ]
-        )
+        steps = range(len(self.platform.rollback_steps))
+        return _together([await self.rollback_step(number, snapshot, attempt) for number in steps])
+
+    async def rollback_step(self, number: int, snapshot: Snapshot, attempt: TestAttempt) -> Outcome:
+        """The rollback step of that number, from 0."""
+        platform, step = self.platform, self.platform.rollback_steps[number]
+        return await platform.provider.roll_back(platform.target, snapshot, step, attempt.at_step(number))
 
     async def deployed_twice(self) -> Snapshot:
         """OLD, then NEW; the snapshot taken between them."""

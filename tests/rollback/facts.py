@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus, StepPhase
+from db.statuses import ExecutionKind, ExecutionStatus, StageStatus, StepPhase
 from pipelines.plan import Node, PlannedParallel, PlannedSequence, PlannedStage, PlannedStep
 from providers.values import Artifact, DeploymentType
-from rollback.circumstances import Circumstances
+from rollback.circumstances import Circumstances, Surroundings
 from rollback.facts import DeploymentFacts, ExecutionMark, StageFacts, Undo
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ def circumstances(**changes: Any) -> Circumstances:
         max_age=timedelta(days=30),
         at=AT,
         supported=frozenset({DeploymentType.KUBERNETES}),
-        forbidden=frozenset(),
+        around=Surroundings(),
     )
     return replace(plain, **changes)
 
@@ -32,9 +32,8 @@ def mark(
     execution_id: str = "e2",
     status: ExecutionStatus = ExecutionStatus.SUCCEEDED,
     kind: ExecutionKind = ExecutionKind.DEPLOYMENT,
-    rollback_status: RollbackStatus = RollbackStatus.NOT_STARTED,
 ) -> ExecutionMark:
-    return ExecutionMark(execution_id, kind, int(execution_id[1:]), "shop", status, rollback_status)
+    return ExecutionMark(execution_id, kind, int(execution_id[1:]), "shop", status)
 
 
 def undo(status: StageStatus, of: ExecutionStatus, execution_id: str = "e3") -> Undo:

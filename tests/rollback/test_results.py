@@ -6,8 +6,17 @@ import itertools
 
 import pytest
 
-from db.statuses import ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus, most_telling
+from db.statuses import (
+    FINISHED_STAGES,
+    ExecutionKind,
+    ExecutionStatus,
+    RollbackStatus,
+    StageStatus,
+    most_telling,
+    undo_outcome,
+)
 from pipelines.documents.failure import ActionType, FailureKind, RunsAfter
+from pipelines.explaining import StageEnd, explain
 from pipelines.plan import Strategy
 from pipelines.runner.results import Decision, End, Result, decide, execution_status, runs, worst
 
@@ -98,7 +107,43 @@ def test_what_runs_after_what(after: RunsAfter, failed: bool, does: bool) -> Non
 
 
 def test_the_most_telling_status_is_the_one_a_user_must_see_first() -> None:
-    order = ["STARTED", "FAILURE", "NOT_STARTED", "SUCCESS", "UNAVAILABLE"]
+    order = ["STARTED", "FAILURE", "SUCCESS", "NOT_STARTED", "UNAVAILABLE"]
     for index, status in enumerate(order):
         assert most_telling(RollbackStatus(one) for one in reversed(order[index:])) == status
     assert most_telling([]) is RollbackStatus.UNAVAILABLE
+
+
+@pytest.mark.parametrize("end", sorted(FINISHED_STAGES))
+def test_a_stage_is_undone_by_its_own_end_and_by_nothing_less(end: StageStatus) -> None:
+    undone = end in {"SUCCEEDED", "SUCCEEDED_WITH_IGNORED_FAILURES", "SKIPPED"}
+    assert undo_outcome(end) is (RollbackStatus.SUCCESS if undone else RollbackStatus.FAILURE)
+
+
+def ends(**stages: StageStatus) -> list[StageEnd]:
+    return [StageEnd(name=name, status=status, reason="why") for name, status in stages.items()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "stages", "wish", "told"),
+    [
+        (BACK, E.SUCCEEDED, ends(b=S.SUCCEEDED, a=S.SUCCEEDED), None, 'Restored and verified: "b", "a".'),
+        (BACK, E.SUCCEEDED, ends(a=S.SKIPPED), None, 'Nothing had to be changed: "a".'),
+        (FORWARD, E.SUCCEEDED, ends(a=S.SUCCEEDED), None, None),
+        (FORWARD, E.SUCCEEDED, ends(a=S.SUCCEEDED), "X.", "Nothing was left to stop when it was asked to: X."),
+        (FORWARD, E.FAILED, ends(a=S.SUCCEEDED, b=S.FAILED, c=S.ABANDONED), None, 'Stage "b": why'),
+        (FORWARD, E.FAILED, ends(a=S.FAILED), "X.", 'Stage "a": why'),
+        (BACK, E.COMPLETED_WITH_DRIFT, ends(a=S.COMPLETED_WITH_DRIFT), None, 'Stage "a": why'),
+        (
+            BACK,
+            E.SUCCEEDED_WITH_IGNORED_FAILURES,
+            ends(a=S.SUCCEEDED_WITH_IGNORED_FAILURES),
+            None,
+            'Stage "a": why',
+        ),
+        (BACK, E.ABORTED, ends(a=S.ABORTED), "X", "X"),
+    ],
+)
+def test_an_end_is_explained(
+    kind: ExecutionKind, status: ExecutionStatus, stages: list[StageEnd], wish: str | None, told: str | None
+) -> None:
+    assert explain(kind, status, stages, wish) == told

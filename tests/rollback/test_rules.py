@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind, ExecutionStatus, RollbackStatus, StageStatus
+from db.statuses import ACTIVE_EXECUTIONS, ExecutionKind, ExecutionStatus, StageStatus
 from providers.values import DeploymentType
-from rollback.facts import DeploymentFacts
-from rollback.rules import reasons_of, undone_before
+from rollback.facts import DeploymentFacts, undone_before
+from rollback.rules import reasons_of
 from rollback.values import Eligibility, Reason, ReasonCode, Severity, Verdict
 from tests.rollback.facts import AT, circumstances, deployment, group, mark, stage, step, undo
 
@@ -51,8 +51,7 @@ def test_not_latest_names_the_newer_and_says_when_that_is_no_way_either() -> Non
     assert (reason.code, reason.stage_id) == ("NOT_LATEST_DEPLOYMENT", "s-prod")
     assert "deployment #9 of pipeline shop" in reason.message
     assert reason.remedy == "Roll back deployment #9 of pipeline shop instead."
-    undone = mark("e9", rollback_status=RollbackStatus.SUCCESS)
-    reason = reasons_of(deployment(stage(newer=undone)), circumstances())[0]
+    reason = reasons_of(deployment(stage(newer=newer, newer_undone=True)), circumstances())[0]
     assert reason.remedy == "Run the pipeline with the version you want."
 
 
@@ -65,6 +64,16 @@ def test_a_type_that_nothing_carries_is_unsupported(unsupported: DeploymentType 
 def test_no_rollback_steps_counts_steps_and_not_groups() -> None:
     assert codes(deployment(stage(nodes=(group(),)))) == ["NO_ROLLBACK_STEPS"]
     assert codes(deployment(stage(nodes=(group(group(step())),)))) == []
+
+
+def test_a_scope_is_narrowed_only_where_something_is_left_of_it() -> None:
+    bare, skipped = stage("bare", nodes=()), stage("never", status=StageStatus.SKIPPED)
+    (alone,) = reasons_of(deployment(bare, skipped), circumstances())
+    assert (alone.remedy or "").endswith("and run the pipeline with the version you want.")
+    (one,) = reasons_of(deployment(bare, stage()), circumstances())
+    assert (one.remedy or "").endswith('and narrow this rollback to the others: "Prod".')
+    both = reasons_of(deployment(bare, stage("second", nodes=())), circumstances())
+    assert {reason.remedy for reason in both} == {alone.remedy}
 
 
 def test_stages_that_never_ran_need_no_steps_and_no_way_back() -> None:

@@ -20,8 +20,12 @@ class Client:
         self.url = world.url
         self._clock = world.clock
         form = {"grant_type": "password", "username": USER, "password": PASSWORD}
-        token = httpx2.post(f"{world.url}/oauth/token", data=form, auth=("cf", "")).json()["access_token"]
-        self._http = httpx2.Client(base_url=world.url, headers={"Authorization": f"bearer {token}"}, timeout=30)
+        token = httpx2.post(f"{world.url}/oauth/token", data=form, auth=("cf", ""), verify=False).json()[
+            "access_token"
+        ]
+        self._http = httpx2.Client(
+            base_url=world.url, headers={"Authorization": f"bearer {token}"}, timeout=30, verify=False
+        )
         self.space: str = self.get("/v3/spaces?names=production")["resources"][0]["guid"]
         self.domain: str = self.get("/v3/domains?names=apps.example.com")["resources"][0]["guid"]
 

@@ -282,7 +282,7 @@ def test_a_group_with_instances_goes_only_when_it_is_forced_and_then_takes_its_t
 
 
 def test_other_processes_decide_the_fate_of_images(world: AwsWorld) -> None:
-    with httpx2.Client(base_url=world.url, trust_env=False) as asked:
+    with httpx2.Client(base_url=world.url, trust_env=False, verify=False) as asked:
         path = "/_sandbox/machine-images"
         assert asked.post(path, json={"pattern": "ami-1", "fate": "gone"}).status_code == 201
         assert world.ec2.images.fate("ami-1") == "gone"

@@ -192,7 +192,7 @@ _R = RollbackStatus
     [
         ([], _R.UNAVAILABLE),
         ([_R.UNAVAILABLE, _R.NOT_STARTED], _R.NOT_STARTED),
-        ([_R.NOT_STARTED, _R.SUCCESS], _R.NOT_STARTED),
+        ([_R.NOT_STARTED, _R.SUCCESS], _R.SUCCESS),
         ([_R.SUCCESS, _R.FAILURE], _R.FAILURE),
         ([_R.FAILURE, _R.STARTED, _R.SUCCESS], _R.STARTED),
     ],

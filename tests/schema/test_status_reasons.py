@@ -35,6 +35,8 @@ def test_the_last_reason_of_the_execution_itself_is_told(database_url: str) -> N
                 return reason
 
             assert await told() is None, "nobody gave a reason"
+            await _append(api, key, EventType.EXECUTION_STATUS_CHANGED, _E.QUEUED, "Checkout is slow.")
+            assert await told() is None, "why somebody asked for it is no reason for its end"
             await _append(api, key, EventType.EXECUTION_STATUS_CHANGED, _E.ABORTING, "Wrong version.")
             await _append(api, key, EventType.STEP_STATUS_CHANGED, "FAILED", "It broke.")
             await _append(api, other, EventType.EXECUTION_STATUS_CHANGED, _E.FAILED, "Another one.")

@@ -131,7 +131,24 @@ def documents(world: KubernetesWorld) -> list[dict[str, Any]]:
     hidden = yaml.safe_load(yaml.safe_dump(service))
     hidden["service"].update(identifier="zeta-hidden", name="Zeta hidden")
     pipelines = [_pipeline(pipeline, name, environments) for name, environments in PIPELINES.items()]
-    return [service, hidden, prod, staging, group, other_group, *places.values(), hidden_place, *pipelines]
+    places_ = [*places.values(), hidden_place]
+    return [service, hidden, prod, staging, group, other_group, *places_, *pipelines, *_freeze_windows()]
+
+
+def freeze_window(identifier: str, enabled: bool = False, **where: list[str]) -> dict[str, Any]:
+    """A window that, where it is enabled, always holds."""
+    always = {"cron": "* * * * *", "duration": "1h", "timeZone": "UTC"}
+    found = {"identifier": identifier, "name": f"Window {identifier}", "enabled": enabled, "recurring": always}
+    return {"freezeWindow": found | where}
+
+
+def _freeze_windows() -> list[dict[str, Any]]:
+    """Over all by their group, and over the second environment by itself and by its own group; none holds."""
+    return [
+        freeze_window("everywhere", environmentGroups=["all"]),
+        freeze_window("zeta-hold", environments=[ZETA]),
+        freeze_window("zetas-hold", environmentGroups=["zetas"]),
+    ]
 
 
 def _pipeline(example: dict[str, Any], name: str, environments: tuple[str, ...]) -> dict[str, Any]:

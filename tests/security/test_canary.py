@@ -27,6 +27,11 @@ apiVersion: v1
 kind: Secret
 metadata: {name: login}
 stringData: {token: '<+secrets.getValue("file")>', other: '<+secrets.getValue("environment")>'}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: word}
+data: {word: '<+artifacts.primary.tag> <+secrets.getValue("file")>', other: <+artifacts.primary.tag>}
 ---"""
 REFUSED_FILES = {"payments": "ecs.yaml", "mailer": "tas.yaml"}
 

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import pytest
 
 from db.database import Database
-from db.migrate import upgrade
 from db.security.audit import NO_MAC, AuditLog, Entry, Happened, Unreadable, entries
 from db.security.chain import Anchor, Break, first_break
 from db.statuses import AuditOutcome
 from tests.security.books import read_log, tamper
+from tests.support.databases import migrated
 
 KEY = bytes(range(32))
 
@@ -31,7 +31,7 @@ def happened(number: int) -> Happened:
 
 
 async def write(url: str, count: int) -> None:
-    await upgrade(url)
+    await migrated(url)
     database = Database(url)
     log = AuditLog(database, KEY)
     for number in range(count):
@@ -188,7 +188,7 @@ def test_an_end_that_was_cut_off_is_found_by_an_anchor_and_by_nothing_else(url: 
 
 def test_many_writers_at_once_leave_no_gap(database_url: str) -> None:
     async def crowd() -> None:
-        await upgrade(database_url)
+        await migrated(database_url)
         databases = [Database(database_url) for _ in range(3)]
         logs = [AuditLog(database, KEY) for database in databases]
         async with asyncio.TaskGroup() as tasks:

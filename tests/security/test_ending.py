@@ -15,12 +15,12 @@ from websockets.typing import Subprotocol
 
 from db.columns import now
 from db.database import Database
-from db.migrate import upgrade
 from db.security.tokens import create_token, revoke_token
 from db.statuses import Role
 from server.callers import TokenDoor
 from tests.security.books import tamper
 from tests.server.tiny import Running, serving_tiny_schema, watch
+from tests.support.databases import migrated
 
 FOREVER = '{"query": "subscription { forever }"}'
 
@@ -28,7 +28,7 @@ FOREVER = '{"query": "subscription { forever }"}'
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     url = f"sqlite:///{tmp_path}/unship.db"
-    asyncio.run(upgrade(url))
+    asyncio.run(migrated(url))
     return url
 
 

@@ -16,5 +16,5 @@ def tiny() -> Generator[Running]:
 
 @pytest.fixture(scope="module")
 def http(tiny: Running) -> Generator[httpx2.Client]:
-    with httpx2.Client(base_url=f"http://127.0.0.1:{tiny.port}", timeout=10) as client:
+    with httpx2.Client(base_url=f"http://127.0.0.1:{tiny.port}", timeout=10, verify=False) as client:
         yield client

@@ -102,7 +102,7 @@ def test_a_reader_that_stops_holds_the_source_back(http: httpx2.Client) -> None:
 
 
 def test_a_shutdown_ends_the_stream_without_complete() -> None:
-    with serving_tiny_schema() as running, httpx2.Client(timeout=10) as client:
+    with serving_tiny_schema() as running, httpx2.Client(timeout=10, verify=False) as client:
         url = running.url
         with client.stream("POST", url, headers=HEADERS, json={"query": "subscription { forever }"}) as response:
             received = events(response.iter_lines())

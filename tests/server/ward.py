@@ -38,7 +38,7 @@ class Ward:
     port: int
 
     def get(self, path: str) -> httpx2.Response:
-        return httpx2.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
+        return httpx2.get(f"http://127.0.0.1:{self.port}{path}", timeout=10, verify=False)
 
     def text(self) -> str:
         answer = self.get("/metrics")

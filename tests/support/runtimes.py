@@ -6,10 +6,10 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from db.database import Database
-from db.migrate import upgrade
 from pipelines.runtime import Rules, Runtime
 from providers.connectors import Connectors
 from providers.registry import Registry
+from tests.support.databases import migrated
 
 
 @asynccontextmanager
@@ -17,7 +17,7 @@ async def open_runtime(
     url: str, *, connectors: Connectors | None = None, rules: Rules | None = None
 ) -> AsyncGenerator[Runtime]:
     """Handing an execution over does nothing."""
-    await upgrade(url)
+    await migrated(url)
     database = Database(url)
     registry = Registry(connectors or Connectors())
     try:

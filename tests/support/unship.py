@@ -92,7 +92,7 @@ class Unship:
     port: int = field(default_factory=free_port)
     process: Process | None = None
     launch: Launch = nurse
-    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
+    client: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30, verify=False))
 
     @property
     def url(self) -> str:

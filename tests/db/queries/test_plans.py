@@ -115,6 +115,24 @@ def test_every_page_is_found_by_index(database_url: str) -> None:
     asyncio.run(check())
 
 
+def test_services_by_name_come_in_the_order_of_their_index(database_url: str) -> None:
+    """Capitals and small letters alike, and nothing is sorted for it."""
+
+    async def check() -> None:
+        async with open_runtime(database_url) as runtime:
+            await seed(runtime.database, _SMALL)
+            async with runtime.database.read() as connection:
+                if connection.dialect.name != "sqlite":
+                    await connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+                for descending in (False, True):
+                    plan = await _plan(
+                        connection, Services(descending=descending), (), Window(100, after=("b", "0"))
+                    )
+                    assert any("ix_service_folded_name" in step for step in plan), plan
+
+    asyncio.run(check())
+
+
 def test_sqlite_walks_all_instances_only_where_nothing_narrows_them(tmp_path: object) -> None:
     """Without statistics it has to be left no choice: an index on part of the filter, not the one over all."""
 

@@ -1,5 +1,6 @@
 """Every mistake is refused with its code, its place and a remedy: golden messages."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,8 +8,11 @@ import pytest
 
 from pipelines.documents import Vocabulary, load_configuration
 from pipelines.problems import ConfigurationProblems, ProblemCode
+from providers.connectors import Connectors
+from providers.registry import Registry
 from tests.pipelines.words import KNOWN, PIPELINE, VOCABULARY, WITHOUT_SCRIPTS
 
+REAL = Vocabulary.of(Registry(Connectors()), allow_scripts=True)
 STEP = "step: {identifier: rollout, name: Rollout, type: K8sRollingDeploy, timeout: 5m, spec: {}}"
 BACK = "step: {identifier: back, name: Back, type: K8sRollingRollback, timeout: 5m, spec: {}}"
 ENVIRONMENT = "environment: {identifier: qa, name: QA, type: PreProduction}"
@@ -39,6 +43,20 @@ service:
             type: K8sManifest
             spec: {store: {type: Inline, spec: {content: "kind: Service"}}}
 """
+FREEZE = """\
+freezeWindow:
+  identifier: weekend
+  name: Weekend
+  environments: [prod]
+  recurring: {cron: 0 18 * * FRI, duration: 62h, timeZone: Europe/Berlin}
+"""
+HOLIDAYS = """\
+freezeWindow:
+  identifier: holidays
+  name: Holidays
+  environmentGroups: [live]
+  once: {start: "2026-12-23T18:00:00+01:00", end: "2027-01-04T08:00:00+01:00"}
+"""
 
 
 def problems_of(text: str, vocabulary: Vocabulary = VOCABULARY) -> Sequence[tuple[ProblemCode, str]]:
@@ -49,7 +67,7 @@ def problems_of(text: str, vocabulary: Vocabulary = VOCABULARY) -> Sequence[tupl
 
 
 def test_the_unspoiled_inputs_load() -> None:
-    for text in (PIPELINE, ENVIRONMENT, INFRASTRUCTURE, SERVICE):
+    for text in (PIPELINE, ENVIRONMENT, INFRASTRUCTURE, SERVICE, FREEZE, HOLIDAYS):
         load_configuration(text, VOCABULARY, KNOWN)
 
 
@@ -120,6 +138,23 @@ MISTAKES = {
     "unknown infrastructure": PIPELINE.replace("identifier: prod-cluster", "identifier: prod-clusters"),
     "unknown connector": INFRASTRUCTURE.replace("connectorRef: cluster", "connectorRef: clster"),
     "unknown member of a group": "environmentGroup: {identifier: g, name: G, envIdentifiers: [prod, stging]}",
+    "freeze window without a time": FREEZE.replace("recurring", "#"),
+    "freeze window with two times": FREEZE + HOLIDAYS.splitlines()[-1],
+    "freeze window that covers nothing": FREEZE.replace("[prod]", "[]"),
+    "freeze window of an unknown environment": FREEZE.replace("[prod]", "[staging, prd]"),
+    "freeze window of an unknown group": HOLIDAYS.replace("[live]", "[lives]"),
+    "freeze window that names one twice": FREEZE.replace("[prod]", "[prod, staging, prod]"),
+    "freeze window without an offset": HOLIDAYS.replace("+01:00", "", 1),
+    "freeze window at no time": HOLIDAYS.replace("2026-12-23T", "23.12.2026 "),
+    "freeze window that ends before it starts": HOLIDAYS.replace("2027", "2026"),
+    "freeze window with seconds": FREEZE.replace("0 18", "0 0 18"),
+    "freeze window with a word": FREEZE.replace("0 18 * * FRI", '"@weekly"'),
+    "freeze window at random": FREEZE.replace("0 18", "R R"),
+    "freeze window at an hour that is none": FREEZE.replace("0 18", "0 25"),
+    "freeze window on a day that never is": FREEZE.replace("0 18 * * FRI", "0 0 30 2 *"),
+    "freeze window in an unknown time zone": FREEZE.replace("Berlin", "Berln"),
+    "freeze window in a directory": FREEZE.replace("Europe/Berlin", "../Europe/Berlin"),
+    "freeze window without a time zone": FREEZE.replace(", timeZone: Europe/Berlin", ""),
     "infrastructure of another environment": PIPELINE.replace(
         "identifier: prod-cluster",
         "identifier: staging-cluster",
@@ -204,3 +239,29 @@ def test_scripts_and_requests_need_the_operators_permission(step_type: str, spec
     text = PIPELINE.replace("type: K8sRollingDeploy, timeout: 5m, spec: {}", f"type: {step_type}, spec: {spec}")
     load_configuration(text, VOCABULARY, KNOWN)
     assert [code for code, _ in problems_of(text, WITHOUT_SCRIPTS)] == [ProblemCode.SCRIPTS_DISABLED]
+
+
+@pytest.mark.parametrize(
+    ("step_type", "key", "spec", "said"),
+    [
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Percentage, spec: {percentage: 300}}", "less"),
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Percentage, spec: {percentage: 0}}", "greater"),
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Percentage, spec: {percentage: -5}}", "greater"),
+        ("K8sCanaryDeploy", "instanceSelection", "{type: Count, spec: {count: 0}}", "greater"),
+        ("AsgCanaryDeploy", "instanceSelection", "{type: Count, spec: {count: 0}}", "greater"),
+        ("AppResize", "newAppInstances", "{type: Percentage, spec: {value: 300}}", "less"),
+        ("AppResize", "newAppInstances", "{type: Count, spec: {value: 0}}", "greater"),
+    ],
+)
+def test_share_of_instances_that_cannot_be_is_refused_at_its_very_key(
+    step_type: str, key: str, spec: str, said: str
+) -> None:
+    step = f"type: {step_type}, timeout: 5m, spec: {{{key}: {spec}}}"
+    text = PIPELINE.replace("type: K8sRollingDeploy, timeout: 5m, spec: {}", step)
+    found = [said for code, said in problems_of(text, REAL) if code is ProblemCode.INVALID_VALUE]
+    last = re.findall(r"(\w+): [-\d]", spec)[0]
+    line = next(number for number, line in enumerate(text.splitlines(), 1) if last in line)
+    column = text.splitlines()[line - 1].index(f"{last}:") + 1
+    path = f"pipeline.stages[0].stage.spec.execution.steps[0].step.spec.{key}.spec.{last}"
+    assert [one.partition(": ")[0] for one in found] == [f"document 1, line {line}, column {column}, {path}"]
+    assert f"input should be {said}" in found[0]

@@ -38,6 +38,11 @@ def test_all_examples_load_as_one_input() -> None:
         assert {loaded.model.identifier for loaded in configuration.environments} == {"prod", "staging"}
 
 
+def test_freeze_windows_load_over_the_kubernetes_example() -> None:
+    windows = load_configuration(f"{_text('freeze')}\n---\n{_text('kubernetes')}", VOCABULARY, NOTHING_KNOWN)
+    assert [loaded.model.identifier for loaded in windows.freeze_windows] == ["weekends", "holidays"]
+
+
 def test_shop_loads_over_what_is_known_already() -> None:
     known = KnownReferences(
         services={

@@ -34,7 +34,6 @@ class AsgPlatform(Platform):
 
     group = GROUP
     fewest_announced = 2
-    fewest_effects = 3
 
     def __init__(self, directory: Path, *, tick: float = 0.005) -> None:
         self._world = AwsWorld.start(tick=tick)

@@ -11,7 +11,6 @@ class AsgCanaryPlatform(AsgPlatform):
     """One instance of the new version first, then all of them."""
 
     fewest_announced = 2
-    fewest_effects = 5
 
     def prepare(self) -> None:
         self.deploy_steps = (
@@ -26,7 +25,6 @@ class AsgBlueGreenPlatform(AsgPlatform):
     """Two groups behind a production rule and a stage listener."""
 
     fewest_announced = 3
-    fewest_effects = 7
 
     def prepare(self) -> None:
         groups = [

@@ -11,6 +11,7 @@ from providers.asg.manifests import parse
 from providers.asg.merging import merge
 from providers.asg.names import CREATED_TAG, DEPLOYED_TAG, mark
 from providers.asg.planning import changes, deployed_since, extra, goal, rerouted
+from providers.asg.refreshing import Refresh
 from providers.asg.values import (
     AsgSnapshot,
     BlueGreenDeploySpec,
@@ -238,11 +239,20 @@ def test_a_colour_is_known_to_be_deployed_to_since() -> None:
 def test_a_preview_names_images_and_groups() -> None:
     live = {"web": group(changed(template=SECOND)), "web__1": group(changed(name="web__1"))}
     images = {FIRST: "ami-1", SECOND: None}
-    found = changes(snapshot(WEB, changed(name="web__2")), live, [], images)
+    found = changes(snapshot(WEB, changed(name="web__2")), live, [], images, {})
     assert [(item.resource, item.field, item.current, item.target) for item in found] == [
         ("Auto Scaling group web", "launch template", "web version 2", "ami-1 (web version 1)"),
         ("Auto Scaling group web__2", "group", None, "2 instances at ami-1 (web version 1)"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("status", "left", "done"),
+    [("Pending", 0, None), ("Pending", None, None), ("InProgress", 5, 0), ("InProgress", 2, 3), ("Baking", 0, 5)],
+)
+def test_a_refresh_that_has_not_begun_is_not_done(status: str, left: int | None, done: int | None) -> None:
+    """It tells of no instances to go before it has counted them, which is not the same as none being left."""
+    assert Refresh("id", status, None, 0, left, {}).done(5) == done
 
 
 def test_specs_refuse_what_cannot_be() -> None:

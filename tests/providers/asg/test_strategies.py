@@ -120,6 +120,10 @@ def test_colours_change_places_and_back(colours: AsgBlueGreenPlatform) -> None:
 def test_the_old_colour_has_its_capacity_before_traffic_moves_back(colours: AsgBlueGreenPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
+        changes = await colours.provider.preview(colours.target, snapshot)
+        listeners = [change.resource for change in changes if change.resource.startswith("Listener")]
+        assert listeners == ["Listener rule search HTTP:80, rule 1 (/search*)", "Listener search HTTP:8080"]
+        assert not [change for change in changes if "unship.dev" in change.field or "arn:" in str(change)]
         mark = colours.world.requests.mark
         fault_free = TestAttempt("third")
         await story.roll_back(snapshot, fault_free)

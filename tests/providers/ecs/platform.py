@@ -56,8 +56,6 @@ OURS = "unship.dev/"
 class EcsPlatform(Platform):
     """Payments, rolling, with an autoscaler."""
 
-    # A task definition that says the same as the newest revision is used again.
-    fewest_effects = 6
     served = SERVED
 
     def __init__(self, directory: Path, *, tick: float = 0.005, scaled: bool = True) -> None:

@@ -77,11 +77,18 @@ def test_going_back_brings_the_resting_colour_to_its_old_version_too(shop: BlueG
 def test_capacity_comes_first_then_traffic_then_removal(shop: BlueGreenPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
+        changes = await shop.provider.preview(shop.target, snapshot)
+        routes = {change.resource for change in changes if change.field == "forward"}
+        assert routes == {"route/shop HTTP:80, rule 1 (/pay/*)", "route/shop HTTP:8080"}
         mark = shop.world.requests.mark
         await story.roll_back(snapshot, TestAttempt("third"))
         told = [item.operation.split(":")[1] for item in shop.effects(mark)]
-        changes = [name for name in told if name != "TagResource"]
-        assert changes == ["UpdateService", "ModifyRule", "ModifyListener", "DeleteService"]
+        assert [name for name in told if name != "TagResource"] == [
+            "UpdateService",
+            "ModifyRule",
+            "ModifyListener",
+            "DeleteService",
+        ]
 
     tell(shop, story)
 

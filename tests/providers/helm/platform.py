@@ -30,6 +30,8 @@ class HelmPlatform(ClusterPlatform):
 
     agent = "^(unship|Helm)/"
     fewest_announced = 1
+    # helm starts over after each answer that it lost, and does so a few times only.
+    loses_many_answers = False
 
     def __init__(
         self, directory: Path, client: VendorClient, *, tick: float = 0.001, pace: Pace | None = None

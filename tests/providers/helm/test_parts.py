@@ -21,6 +21,7 @@ from providers.errors import (
     ProviderTimedOut,
 )
 from providers.helm.failures import Unanswered, explained, failure
+from providers.helm.hiding import MOST, value_changes
 from providers.helm.home import kubeconfig_of, private_home
 from providers.helm.releases import Releases, Revision, Status
 from providers.helm.turns import turn
@@ -28,6 +29,7 @@ from providers.helm.values import ChartOptions, HelmTarget
 from providers.kubernetes.credentials import obtain
 from providers.kubernetes.kubeconfig import read_access
 from providers.processes import run
+from providers.tree import Tree
 
 KUBECONFIG = """
 current-context: one
@@ -41,6 +43,8 @@ users:
         env: [{name: TOKEN, value: plugin-token}]
 contexts: [{name: one, context: {cluster: c, user: u}}]
 """
+HIDDEN = ("(hidden)", "(hidden)")
+ENV = {"env[DB_PWD].value": HIDDEN}
 PLUGIN = """#!/bin/sh
 echo '{"status": {"token": "'$TOKEN'"}}'
 """
@@ -189,3 +193,35 @@ def test_a_release_name_is_one_that_helm_accepts() -> None:
     for name in ("-web", "Web", "w" * 54, "web_1"):
         with pytest.raises(ValidationError):
             HelmTarget(connector_ref="c", namespace="n", release_name=name)
+
+
+@pytest.mark.parametrize(
+    ("current", "target", "shown"),
+    [
+        ({"image": {"tag": "v2"}}, {"image": {"tag": "v1"}}, {"image.tag": ("v2", "v1")}),
+        ({"replicas": 3, "debug": True}, {"replicas": 2}, {"replicas": ("3", "2"), "debug": ("true", None)}),
+        ({"hosts": ["a", "b"]}, {"hosts": ["a"]}, {"hosts": ('["a","b"]', '["a"]')}),
+        ({"image": {"digest": "sha256:" + "0a" * 32}}, {}, {"image.digest": ("sha256:" + "0a" * 32, None)}),
+        ({"database": {"password": "new"}}, {"database": {"password": "old"}}, {"database.password": HIDDEN}),
+        ({"apiKeys": {"a": 1}}, {}, {"apiKeys.a": ("(hidden)", None)}),
+        ({"env": [{"name": "DB_PWD", "value": "x"}]}, {"env": [{"name": "DB_PWD", "value": "y"}]}, ENV),
+        ({"env": [{"name": "DB_PWD", "value": "x"}]}, {}, {"env[DB_PWD]": ("(hidden)", None)}),
+        ({"extra": [{"token": "x"}, {}]}, {"extra": "none"}, {"extra": HIDDEN}),
+        ({"url": "postgres://shop:hunter2@db/shop"}, {"url": "postgres://db/shop"}, {"url": HIDDEN}),
+        ({"value": "plain"}, {"value": "AKIAIOSFODNN7EXAMPLE"}, {"value": HIDDEN}),
+        ({"value": "5f0e5d3c-8f1c-4b7e-9d1a-3f2b1c0d9e8f"}, {}, {"value": ("(hidden)", None)}),
+        ({"note": "first\nsecond"}, {"note": "short"}, {"note": HIDDEN}),
+        ({"same": 1, "empty": {}}, {"same": 1}, {}),
+    ],
+)
+def test_values_are_shown_by_key_and_nothing_that_may_be_a_secret(
+    current: Tree, target: Tree, shown: dict[str, tuple[str | None, str | None]]
+) -> None:
+    assert {path: (now, then) for path, now, then in value_changes(current, target)} == shown
+
+
+def test_of_very_many_values_the_number_is_told() -> None:
+    many: Tree = {f"n{number:03}": number for number in range(MOST + 7)}
+    found = list(value_changes(many, {}))
+    assert len(found) == MOST + 1
+    assert found[-1][0] == "(7 more keys)"

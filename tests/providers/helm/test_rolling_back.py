@@ -157,6 +157,8 @@ def test_what_the_undone_chart_brought_is_deleted_unless_it_is_to_be_kept(helm: 
         shown = await previewed(story, snapshot)
         assert shown["ConfigMap/extra", "object"].target == "absent"
         assert ("ConfigMap/kept", "object") not in shown
+        values = shown["Release/web", "values tag"]
+        assert (values.current, values.target) == (NEW, OLD)
         chart_change = shown["Release/web", "chart"]
         assert (chart_change.current, chart_change.target) == ("web-0.2.0", "web-0.1.0")
         await story.roll_back(snapshot, attempt("third"))

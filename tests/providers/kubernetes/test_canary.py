@@ -213,5 +213,5 @@ def test_a_canary_of_nothing_is_refused(cluster: KubernetesPlatform) -> None:
     tell(cluster, story)
     model = cluster.provider.step_types["K8sCanaryDeploy"].spec_model
     for nothing in (count(0), percentage(0)):
-        with pytest.raises(ValidationError, match="use 1 or more"):
+        with pytest.raises(ValidationError, match="greater than or equal to 1"):
             model.model_validate({"instanceSelection": nothing})

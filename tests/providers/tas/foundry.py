@@ -13,7 +13,7 @@ from sandbox.cloudfoundry.state import App
 
 def token(world: CloudFoundryWorld) -> str:
     form = {"grant_type": "password", "username": USER, "password": PASSWORD}
-    answer = httpx2.post(f"{world.url}/oauth/token", data=form, auth=("cf", ""))
+    answer = httpx2.post(f"{world.url}/oauth/token", data=form, auth=("cf", ""), verify=False)
     access: str = answer.json()["access_token"]
     return access
 
@@ -21,7 +21,12 @@ def token(world: CloudFoundryWorld) -> str:
 def cf(world: CloudFoundryWorld, method: str, path: str, body: Any = None) -> httpx2.Response:
     """One request of a person who may do everything."""
     return httpx2.request(
-        method, world.url + path, json=body, headers={"Authorization": f"bearer {token(world)}"}, timeout=30
+        method,
+        world.url + path,
+        json=body,
+        headers={"Authorization": f"bearer {token(world)}"},
+        timeout=30,
+        verify=False,
     )
 
 

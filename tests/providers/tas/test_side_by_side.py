@@ -68,6 +68,15 @@ def test_the_new_colour_runs_on_its_temporary_route_until_the_swap(colours: TasB
 def test_the_old_colour_serves_before_the_new_one_loses_its_routes(colours: TasBlueGreenPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
+        changes = await colours.provider.preview(colours.target, snapshot)
+        old, new = "shop/mailer:stable-perl", "shop/mailer:stable-bullseye-perl"
+        assert [(change.resource, change.field, change.current, change.target) for change in changes] == [
+            ("app/mailer", "image", new, old),
+            ("app/mailer__INACTIVE", "name", "mailer__INACTIVE", "mailer"),
+            ("app/mailer__INACTIVE", "state", "STOPPED", "STARTED"),
+            ("route/mailer.apps.example.com", "app", "mailer (made by the release)", "mailer"),
+            ("app/mailer (made by the release)", "app", new, None),
+        ]
         mark = colours.world.requests.mark
         await story.roll_back(snapshot, TestAttempt("third"))
         assert writes(colours.world, mark) == [
