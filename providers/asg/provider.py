@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from providers.asg.values import (
-    MANIFEST_TYPES,
-    AsgDetails,
-    AsgSnapshot,
-    AsgTarget,
-    BlueGreenDeploySpec,
-    BlueGreenRollbackSpec,
-    CanaryDeleteSpec,
-    CanaryDeploySpec,
-    RollingDeploySpec,
-    RollingRollbackSpec,
-    SwapServiceSpec,
-)
+from providers.asg import values
+from providers.asg.values import AsgSnapshot, AsgTarget
 from providers.aws.values import CONNECTOR_TYPE
 from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
@@ -36,15 +25,19 @@ _SWAPPED = Leftover(
 )
 
 _STEPS = (
-    StepType("AsgRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
-    StepType("AsgRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
-    StepType("AsgCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec, leftover=_CANARY),
-    StepType("AsgCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("AsgBlueGreenDeploy", Verb.DEPLOY, BlueGreenDeploySpec, leftover=_COLOUR),
+    StepType("AsgRollingDeploy", Verb.DEPLOY, values.RollingDeploySpec),
+    StepType("AsgRollingRollback", Verb.ROLL_BACK, values.RollingRollbackSpec),
+    StepType("AsgCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec, leftover=_CANARY),
+    StepType("AsgCanaryDelete", Verb.DEPLOY, values.CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("AsgBlueGreenDeploy", Verb.DEPLOY, values.BlueGreenDeploySpec, leftover=_COLOUR),
     StepType(
-        "AsgBlueGreenSwapService", Verb.DEPLOY, SwapServiceSpec, as_rollback_step=Verb.ROLL_BACK, leftover=_SWAPPED
+        "AsgBlueGreenSwapService",
+        Verb.DEPLOY,
+        values.SwapServiceSpec,
+        as_rollback_step=Verb.ROLL_BACK,
+        leftover=_SWAPPED,
     ),
-    StepType("AsgBlueGreenRollback", Verb.ROLL_BACK, BlueGreenRollbackSpec),
+    StepType("AsgBlueGreenRollback", Verb.ROLL_BACK, values.BlueGreenRollbackSpec),
 )
 
 _WHOLE = "sets values decided before: a repetition changes nothing more"
@@ -87,8 +80,8 @@ class AsgProvider(Platform[AsgTarget, AsgSnapshot]):
     connector_type: str = CONNECTOR_TYPE
     target_model: type[AsgTarget] = AsgTarget
     snapshot_model: type[AsgSnapshot] = AsgSnapshot
-    details_model: type[InstanceDetails] = AsgDetails
-    manifest_types: Mapping[str, ManifestType] = dict.fromkeys(MANIFEST_TYPES, ManifestType())
+    details_model: type[InstanceDetails] = values.AsgDetails
+    manifest_types: Mapping[str, ManifestType] = dict.fromkeys(values.MANIFEST_TYPES, ManifestType())
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset()

@@ -1,6 +1,6 @@
 """What crosses the provider interface for Auto Scaling groups: target, snapshot, details, step specs.
 
-May import `providers.values`, the routes of all platforms on AWS, and pydantic only.
+May import `providers.values`, `providers.aws.values` and pydantic only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from providers.aws.values import Route
+from providers.aws.values import RegionTarget, Route
 from providers.tree import trees
 from providers.values import Document, InstanceDetails, Snapshot, Value
 
@@ -22,11 +22,8 @@ TEMPLATE, GROUP, POLICY, SCHEDULED = (
 MANIFEST_TYPES = frozenset({TEMPLATE, GROUP, POLICY, SCHEDULED})
 
 
-class AsgTarget(Document):
+class AsgTarget(RegionTarget):
     """The `spec` of an Asg infrastructure: a region of the connector's account. The manifest names the group."""
-
-    connector_ref: str = Field(min_length=1)
-    region: str = Field(min_length=1)
 
 
 class TemplateVersion(Value):

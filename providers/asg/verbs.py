@@ -4,45 +4,31 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from providers.asg import bluegreen, canary, capturing, checking, deploying, instances, restoring
+from providers.asg import bluegreen, canary, capturing, checking, deploying, instances, restoring, values
 from providers.asg.site import Site, Work
-from providers.asg.values import (
-    AsgSnapshot,
-    AsgTarget,
-    BlueGreenDeploySpec,
-    BlueGreenRollbackSpec,
-    CanaryDeleteSpec,
-    CanaryDeploySpec,
-    RollingDeploySpec,
-    RollingRollbackSpec,
-    SwapServiceSpec,
-)
-from providers.aws.client import Accounts, Region, who_answers
-from providers.connectors import Connectors
+from providers.asg.values import AsgSnapshot, AsgTarget
+from providers.aws.client import AccountVerbs
 from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.values import Change, LiveInstance, Obstacle, Outcome, Release
 
 
-class AsgVerbs:
-    def __init__(self, connectors: Connectors) -> None:
-        self._accounts = Accounts(connectors)
-
+class AsgVerbs(AccountVerbs):
     async def capture(self, target: AsgTarget, release: Release) -> AsgSnapshot:
         return await capturing.capture(Site(self._region(target)), release)
 
     async def deploy(self, target: AsgTarget, release: Release, step: BaseModel, attempt: Attempt) -> Outcome:
         work = Work(self._region(target), attempt)
         match step:
-            case RollingDeploySpec():
+            case values.RollingDeploySpec():
                 return await deploying.roll_out(work, release, step)
-            case CanaryDeploySpec():
+            case values.CanaryDeploySpec():
                 return await canary.deploy(work, release, step)
-            case CanaryDeleteSpec():
+            case values.CanaryDeleteSpec():
                 return await canary.delete_of_release(work, release)
-            case BlueGreenDeploySpec():
+            case values.BlueGreenDeploySpec():
                 return await bluegreen.deploy(work, release, step)
-            case SwapServiceSpec():
+            case values.SwapServiceSpec():
                 return await bluegreen.swap(work, release, step)
             case _:
                 raise ProviderRefused(f"Auto Scaling has no forward step with a {type(step).__name__}.")
@@ -52,9 +38,9 @@ class AsgVerbs:
     ) -> Outcome:
         work = Work(self._region(target), attempt)
         match step:
-            case RollingRollbackSpec() | BlueGreenRollbackSpec() | SwapServiceSpec():
+            case values.RollingRollbackSpec() | values.BlueGreenRollbackSpec() | values.SwapServiceSpec():
                 return await restoring.roll_back(work, snapshot)
-            case CanaryDeleteSpec():
+            case values.CanaryDeleteSpec():
                 return await canary.delete(work, snapshot.name)
             case _:
                 raise ProviderRefused(f"Auto Scaling has no rollback step with a {type(step).__name__}.")
@@ -67,12 +53,3 @@ class AsgVerbs:
 
     async def preflight(self, target: AsgTarget, snapshot: AsgSnapshot) -> tuple[Obstacle, ...]:
         return await checking.obstacles(Site(self._region(target)), snapshot)
-
-    async def check(self, connector: str) -> str:
-        return await who_answers(self._accounts.at(connector))
-
-    async def close(self) -> None:
-        await self._accounts.close()
-
-    def _region(self, target: AsgTarget) -> Region:
-        return self._accounts.at(target.connector_ref, target.region)

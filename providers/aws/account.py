@@ -10,10 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from providers.aws.connecting import Keys, read_keys, read_spec
+from providers.aws.connecting import AwsConnectorSpec, Keys, read_keys
 from providers.aws.faults import Failure, Remedy
 from providers.aws.sdk import Sdk
 from providers.aws.sdk_faults import of_exception
+from providers.aws.values import CONNECTOR_TYPE
+from providers.connecting import read_spec
 from providers.connectors import Connectors
 from providers.retry import wait_before
 from providers.tree import Tree
@@ -58,7 +60,7 @@ class Account:
     """One connector: who we are at AWS. Opened at the first request."""
 
     def __init__(self, connectors: Connectors, identifier: str) -> None:
-        self.spec, self._connector = read_spec(connectors, identifier)
+        self._connector, self.spec = read_spec(connectors, identifier, CONNECTOR_TYPE, AwsConnectorSpec)
         self._sdk: Sdk | None = None
         self._retired: list[Sdk] = []
         self._opening = asyncio.Lock()

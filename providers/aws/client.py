@@ -8,6 +8,8 @@ from pydantic import JsonValue
 
 from providers.aws.account import Account, Effect, Look, Request
 from providers.aws.shapes import fitted
+from providers.aws.values import RegionTarget
+from providers.connecting import Opened
 from providers.connectors import Connectors
 from providers.errors import ProviderNotFound, ProviderUnreachable
 from providers.tree import Tree, text
@@ -76,28 +78,31 @@ class Region:
         raise ProviderUnreachable(f"Unship could not {doing}: AWS gave no end of pages.")
 
 
-async def who_answers(region: Region) -> str:
-    """The account that the connector's credentials belong to, and the region."""
-    identity = await region.call("sts", "GetCallerIdentity", {}, "ask AWS who it is")
-    return f"AWS account {text(identity, 'Account')}, {region.name}"
-
-
-class Accounts:
-    """The accounts of a provider, one for each connector, opened when first needed."""
+class Accounts(Opened[Account]):
+    """The accounts of the connectors file; ProviderRefused where one cannot be used."""
 
     def __init__(self, connectors: Connectors) -> None:
-        self._connectors = connectors
-        self._accounts: dict[str, Account] = {}
+        super().__init__(lambda connector: Account(connectors, connector))
 
     def at(self, connector: str, region: str | None = None) -> Region:
-        """A region (the connector's own by default); ProviderRefused where the connector cannot be used."""
-        account = self._accounts.get(connector)
-        if account is None:
-            account = self._accounts[connector] = Account(self._connectors, connector)
+        """A region of the connector's account, the connector's own by default."""
+        account = self.get(connector)
         return Region(account, region or account.spec.region)
 
+
+class AccountVerbs:
+    """What the verbs of every provider on AWS have in common."""
+
+    def __init__(self, connectors: Connectors) -> None:
+        self._accounts = Accounts(connectors)
+
+    async def check(self, connector: str) -> str:
+        region = self._accounts.at(connector)
+        identity = await region.call("sts", "GetCallerIdentity", {}, "ask AWS who it is")
+        return f"AWS account {text(identity, 'Account')}, {region.name}"
+
     async def close(self) -> None:
-        accounts = list(self._accounts.values())
-        self._accounts.clear()
-        for account in accounts:
-            await account.close()
+        await self._accounts.close()
+
+    def _region(self, target: RegionTarget) -> Region:
+        return self._accounts.at(target.connector_ref, target.region)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from providers.aws.values import CONNECTOR_TYPE
-from providers.connectors import Connector, Connectors, ConnectorsError, resolve_reference
+from providers.connectors import Connector, ConnectorsError, resolve_reference
 from providers.errors import ProviderRefused
 
 
@@ -57,18 +56,6 @@ class Keys:
     session_token: str | None = field(default=None, repr=False)
 
 
-def read_spec(connectors: Connectors, identifier: str) -> tuple[AwsConnectorSpec, Connector]:
-    """The connector's spec; ProviderRefused names what is wrong with it."""
-    try:
-        connector = connectors.get(identifier, CONNECTOR_TYPE)
-        return AwsConnectorSpec.model_validate(dict(connector.spec)), connector
-    except ConnectorsError as error:
-        raise ProviderRefused(str(error)) from error
-    except ValidationError as error:
-        wrong = "; ".join(_told(item["loc"], item["msg"]) for item in error.errors())
-        raise ProviderRefused(f'Connector "{identifier}" has an invalid spec: {wrong}.') from error
-
-
 def read_keys(spec: AwsConnectorSpec, connector: Connector) -> Keys | None:
     """The keys behind the references, read now; None where the spec has none. Reads files: not for the loop."""
     if spec.access_key_ref is None or spec.secret_key_ref is None:
@@ -83,7 +70,3 @@ def read_keys(spec: AwsConnectorSpec, connector: Connector) -> Keys | None:
     except ConnectorsError as error:
         message = f'The credentials of connector "{connector.identifier}" cannot be read. {error}'
         raise ProviderRefused(message) from error
-
-
-def _told(path: tuple[int | str, ...], message: str) -> str:
-    return ": ".join([part for part in (".".join(map(str, path)), message.removeprefix("Value error, ")) if part])

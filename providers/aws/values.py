@@ -5,12 +5,19 @@ May import `providers.values`, `providers.tree` and pydantic only.
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from providers.tree import text, trees
-from providers.values import Value
+from providers.values import Document, Value
 
 CONNECTOR_TYPE = "Aws"
+
+
+class RegionTarget(Document):
+    """What the `spec` of every infrastructure on AWS says: which connector, and which region of its account."""
+
+    connector_ref: str = Field(min_length=1)
+    region: str = Field(min_length=1)
 
 
 class Route(Value):

@@ -5,25 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from providers.aws.values import CONNECTOR_TYPE
-from providers.ecs.values import (
-    MANIFEST_TYPES,
-    BlueGreenCreateSpec,
-    BlueGreenRollbackSpec,
-    BlueGreenSwapSpec,
-    CanaryDeleteSpec,
-    CanaryDeploySpec,
-    EcsSnapshot,
-    EcsTarget,
-    RollingDeploySpec,
-    RollingRollbackSpec,
-    TaskDetails,
-)
+from providers.ecs import values
+from providers.ecs.values import EcsSnapshot, EcsTarget
 from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
-from providers.values import (
-    DeploymentType,
-    InstanceDetails,
-)
+from providers.values import DeploymentType, InstanceDetails
 
 _CANARY = Leftover(
     "The canary takes its share of the traffic until an EcsCanaryDelete step removes it.",
@@ -39,13 +25,13 @@ _SWAPPED = Leftover(
 )
 
 _STEPS = (
-    StepType("EcsRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
-    StepType("EcsRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
-    StepType("EcsCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec, leftover=_CANARY),
-    StepType("EcsCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("EcsBlueGreenCreateService", Verb.DEPLOY, BlueGreenCreateSpec, leftover=_COLOUR),
-    StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, BlueGreenSwapSpec, leftover=_SWAPPED),
-    StepType("EcsBlueGreenRollback", Verb.ROLL_BACK, BlueGreenRollbackSpec),
+    StepType("EcsRollingDeploy", Verb.DEPLOY, values.RollingDeploySpec),
+    StepType("EcsRollingRollback", Verb.ROLL_BACK, values.RollingRollbackSpec),
+    StepType("EcsCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec, leftover=_CANARY),
+    StepType("EcsCanaryDelete", Verb.DEPLOY, values.CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("EcsBlueGreenCreateService", Verb.DEPLOY, values.BlueGreenCreateSpec, leftover=_COLOUR),
+    StepType("EcsBlueGreenSwapTargetGroups", Verb.DEPLOY, values.BlueGreenSwapSpec, leftover=_SWAPPED),
+    StepType("EcsBlueGreenRollback", Verb.ROLL_BACK, values.BlueGreenRollbackSpec),
 )
 
 _SAFEGUARDS = {
@@ -76,8 +62,8 @@ class EcsProvider(Platform[EcsTarget, EcsSnapshot]):
     connector_type: str = CONNECTOR_TYPE
     target_model: type[EcsTarget] = EcsTarget
     snapshot_model: type[EcsSnapshot] = EcsSnapshot
-    details_model: type[InstanceDetails] = TaskDetails
-    manifest_types: Mapping[str, ManifestType] = dict.fromkeys(MANIFEST_TYPES, ManifestType())
+    details_model: type[InstanceDetails] = values.TaskDetails
+    manifest_types: Mapping[str, ManifestType] = dict.fromkeys(values.MANIFEST_TYPES, ManifestType())
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset({"targetGroupArn"})

@@ -1,6 +1,6 @@
 """What crosses the provider interface for ECS: the target, the snapshot, the details of a task, step specs.
 
-May import `providers.values`, the routes of `providers.aws` and pydantic only.
+May import `providers.values`, `providers.aws.values` and pydantic only.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue, StringConstraints
 
-from providers.aws.values import Route
+from providers.aws.values import RegionTarget, Route
 from providers.values import Document, InstanceDetails, Snapshot, Value
 
 TASK_DEFINITION = "EcsTaskDefinition"
@@ -21,11 +21,9 @@ MANIFEST_TYPES = frozenset({TASK_DEFINITION, SERVICE_DEFINITION, SCALABLE_TARGET
 ClusterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
 
 
-class EcsTarget(Document):
+class EcsTarget(RegionTarget):
     """The `spec` of an ECS infrastructure: one cluster of one region. The manifests name the service in it."""
 
-    connector_ref: str = Field(min_length=1)
-    region: str = Field(min_length=1)
     cluster: ClusterName
 
 

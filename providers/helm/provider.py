@@ -21,10 +21,7 @@ from providers.helm.values import (
 from providers.interface import ManifestType, StepType, Verb
 from providers.kubernetes.values import CONNECTOR_TYPE
 from providers.platform import Platform
-from providers.values import (
-    DeploymentType,
-    InstanceDetails,
-)
+from providers.values import DeploymentType, InstanceDetails
 
 _STEPS = (
     StepType("HelmDeploy", Verb.DEPLOY, HelmDeploySpec),

@@ -14,9 +14,10 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from providers.connecting import read_spec
 from providers.connectors import Connector, Connectors, ConnectorsError, resolve_reference
 from providers.errors import ProviderRefused, ProviderUnreachable
 from providers.helm.failures import failure
@@ -115,15 +116,11 @@ def _only_file(folder: Path) -> bytes:
 
 
 def _open(connectors: Connectors, identifier: str, kind: str) -> _Repository:
+    connector, spec = read_spec(connectors, identifier, kind, RepositorySpec)
     try:
-        connector = connectors.get(identifier, kind)
-        spec = RepositorySpec.model_validate(dict(connector.spec))
         username, password = (_secret(ref, connector) for ref in (spec.username_ref, spec.password_ref))
     except ConnectorsError as error:
         raise ProviderRefused(str(error)) from error
-    except ValidationError as error:
-        fields = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
-        raise ProviderRefused(f'Connector "{identifier}" has an invalid spec: {fields}.') from error
     credentials = (username or "", password or "") if username or password else None
     return _Repository(spec.url.rstrip("/"), credentials)
 

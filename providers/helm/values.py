@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from providers.kubernetes.values import NamespaceName, PodDetails
+from providers.kubernetes.values import KubernetesTarget, PodDetails
 from providers.values import Document, Snapshot
 
 CHART, VALUES = "HelmChart", "Values"
@@ -24,11 +24,9 @@ ChartName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/
 ChartVersion = Annotated[str, StringConstraints(pattern=r"^[v0-9][A-Za-z0-9.+-]*$", max_length=128)]
 
 
-class HelmTarget(Document):
+class HelmTarget(KubernetesTarget):
     """The `spec` of a KubernetesDirect infrastructure: one Helm release in one namespace of one cluster."""
 
-    connector_ref: str = Field(min_length=1)
-    namespace: NamespaceName
     release_name: HelmReleaseName
 
 

@@ -9,28 +9,16 @@ from providers.errors import ProviderRefused
 from providers.helm import capture, deploying, instances, preflight, rollback
 from providers.helm.binary import Binaries
 from providers.helm.helm import Helm
-from providers.helm.values import (
-    HelmDeploySpec,
-    HelmRollbackSpec,
-    HelmSnapshot,
-    HelmTarget,
-)
+from providers.helm.values import HelmDeploySpec, HelmRollbackSpec, HelmSnapshot, HelmTarget
 from providers.interface import Attempt
-from providers.kubernetes.connecting import Clusters
-from providers.kubernetes.live import Site
-from providers.values import (
-    Change,
-    LiveInstance,
-    Obstacle,
-    Outcome,
-    Release,
-)
+from providers.kubernetes.connecting import ClusterVerbs
+from providers.values import Change, LiveInstance, Obstacle, Outcome, Release
 
 
-class HelmVerbs:
+class HelmVerbs(ClusterVerbs):
     def __init__(self, connectors: Connectors) -> None:
+        super().__init__(connectors)
         self._connectors = connectors
-        self._clusters = Clusters(connectors)
         self._binaries = Binaries()
 
     async def capture(self, target: HelmTarget, release: Release) -> HelmSnapshot:
@@ -56,15 +44,6 @@ class HelmVerbs:
 
     async def preflight(self, target: HelmTarget, snapshot: HelmSnapshot) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
-
-    async def check(self, connector: str) -> str:
-        return f"Kubernetes {await self._clusters.get(connector).version()}"
-
-    async def close(self) -> None:
-        await self._clusters.close()
-
-    def _site(self, target: HelmTarget) -> Site:
-        return Site(self._clusters.get(target.connector_ref), target.namespace, target.release_name)
 
     def _helm(self, target: HelmTarget) -> Helm:
         return Helm(self._clusters, self._binaries, target.connector_ref, self._site(target))

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from providers.connectors import Connector, Connectors, ConnectorsError
-from providers.errors import ProviderRefused
+from providers.connecting import Opened, read_spec
+from providers.connectors import Connector, Connectors
 from providers.kubernetes.client import Connection
 from providers.kubernetes.cluster import Cluster
 from providers.kubernetes.kubeconfig import Access, read_access
-from providers.kubernetes.values import CONNECTOR_TYPE
+from providers.kubernetes.live import Site
+from providers.kubernetes.values import CONNECTOR_TYPE, KubernetesTarget
 
 
 class ConnectorSpec(BaseModel):
@@ -29,21 +30,12 @@ class ConnectorSpec(BaseModel):
     helm: str | None = Field(default=None, min_length=1)
 
 
-class Clusters:
-    """The clusters of the connectors file, each connected to once."""
+class Clusters(Opened[Cluster]):
+    """The clusters of the connectors file; ProviderRefused where one cannot be used."""
 
     def __init__(self, connectors: Connectors) -> None:
+        super().__init__(self._cluster)
         self._connectors = connectors
-        self._clusters: dict[str, Cluster] = {}
-
-    def get(self, identifier: str) -> Cluster:
-        """The cluster of that connector; ProviderRefused where there is no such connector."""
-        cluster = self._clusters.get(identifier)
-        if cluster is None:
-            self.spec(identifier)
-            connection = Connection(lambda: self.access(identifier))
-            cluster = self._clusters[identifier] = Cluster(connection)
-        return cluster
 
     def access(self, identifier: str) -> Access:
         """What the kubeconfig says now of server and user."""
@@ -51,21 +43,27 @@ class Clusters:
         return read_access(path_of(connector, spec.kubeconfig), spec.context)
 
     def spec(self, identifier: str) -> tuple[Connector, ConnectorSpec]:
-        try:
-            connector = self._connectors.get(identifier, CONNECTOR_TYPE)
-        except ConnectorsError as error:
-            raise ProviderRefused(str(error)) from error
-        try:
-            return connector, ConnectorSpec.model_validate(dict(connector.spec))
-        except ValidationError as error:
-            fields = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors())
-            raise ProviderRefused(f'Connector "{connector.identifier}" has an invalid spec: {fields}.') from error
+        return read_spec(self._connectors, identifier, CONNECTOR_TYPE, ConnectorSpec)
+
+    def _cluster(self, identifier: str) -> Cluster:
+        self.spec(identifier)
+        return Cluster(Connection(lambda: self.access(identifier)))
+
+
+class ClusterVerbs:
+    """What the verbs of every provider on such a cluster have in common."""
+
+    def __init__(self, connectors: Connectors) -> None:
+        self._clusters = Clusters(connectors)
+
+    async def check(self, connector: str) -> str:
+        return f"Kubernetes {await self._clusters.get(connector).version()}"
 
     async def close(self) -> None:
-        clusters = list(self._clusters.values())
-        self._clusters.clear()
-        for cluster in clusters:
-            await cluster.close()
+        await self._clusters.close()
+
+    def _site(self, target: KubernetesTarget) -> Site:
+        return Site(self._clusters.get(target.connector_ref), target.namespace, target.release_name)
 
 
 def path_of(connector: Connector, name: str) -> Path:

@@ -5,28 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from providers.interface import Leftover, ManifestType, StepType, Verb
-from providers.kubernetes.values import (
-    CONNECTOR_TYPE,
-    MANIFEST_TYPE,
-    ApplySpec,
-    BlueGreenDeploySpec,
-    CanaryDeleteSpec,
-    CanaryDeploySpec,
-    DeleteSpec,
-    KubernetesSnapshot,
-    KubernetesTarget,
-    ManifestOptions,
-    PodDetails,
-    RollingDeploySpec,
-    RollingRollbackSpec,
-    ScaleSpec,
-    SwapServicesSpec,
-)
+from providers.kubernetes import values
+from providers.kubernetes.values import KubernetesSnapshot, KubernetesTarget
 from providers.platform import Platform
-from providers.values import (
-    DeploymentType,
-    InstanceDetails,
-)
+from providers.values import DeploymentType, InstanceDetails
 
 _CANARY = Leftover(
     "The canary takes its share of the traffic until a K8sCanaryDelete step removes it.",
@@ -41,17 +23,21 @@ _SWAPPED = Leftover(
 )
 
 _STEPS = (
-    StepType("K8sRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
-    StepType("K8sRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
-    StepType("K8sCanaryDeploy", Verb.DEPLOY, CanaryDeploySpec, leftover=_CANARY),
-    StepType("K8sCanaryDelete", Verb.DEPLOY, CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
-    StepType("K8sBlueGreenDeploy", Verb.DEPLOY, BlueGreenDeploySpec, leftover=_COLOUR),
+    StepType("K8sRollingDeploy", Verb.DEPLOY, values.RollingDeploySpec),
+    StepType("K8sRollingRollback", Verb.ROLL_BACK, values.RollingRollbackSpec),
+    StepType("K8sCanaryDeploy", Verb.DEPLOY, values.CanaryDeploySpec, leftover=_CANARY),
+    StepType("K8sCanaryDelete", Verb.DEPLOY, values.CanaryDeleteSpec, as_rollback_step=Verb.ROLL_BACK),
+    StepType("K8sBlueGreenDeploy", Verb.DEPLOY, values.BlueGreenDeploySpec, leftover=_COLOUR),
     StepType(
-        "K8sBGSwapServices", Verb.DEPLOY, SwapServicesSpec, as_rollback_step=Verb.ROLL_BACK, leftover=_SWAPPED
+        "K8sBGSwapServices",
+        Verb.DEPLOY,
+        values.SwapServicesSpec,
+        as_rollback_step=Verb.ROLL_BACK,
+        leftover=_SWAPPED,
     ),
-    StepType("K8sApply", Verb.DEPLOY, ApplySpec),
-    StepType("K8sScale", Verb.DEPLOY, ScaleSpec),
-    StepType("K8sDelete", Verb.DEPLOY, DeleteSpec),
+    StepType("K8sApply", Verb.DEPLOY, values.ApplySpec),
+    StepType("K8sScale", Verb.DEPLOY, values.ScaleSpec),
+    StepType("K8sDelete", Verb.DEPLOY, values.DeleteSpec),
 )
 
 _SAFEGUARDS = {
@@ -73,11 +59,11 @@ class KubernetesProvider(Platform[KubernetesTarget, KubernetesSnapshot]):
     deployment_type: DeploymentType = DeploymentType.KUBERNETES
     yaml_type: str = "Kubernetes"
     infrastructure_type: str = "KubernetesDirect"
-    connector_type: str = CONNECTOR_TYPE
+    connector_type: str = values.CONNECTOR_TYPE
     target_model: type[KubernetesTarget] = KubernetesTarget
     snapshot_model: type[KubernetesSnapshot] = KubernetesSnapshot
-    details_model: type[InstanceDetails] = PodDetails
-    manifest_types: Mapping[str, ManifestType] = {MANIFEST_TYPE: ManifestType(ManifestOptions)}
+    details_model: type[InstanceDetails] = values.PodDetails
+    manifest_types: Mapping[str, ManifestType] = {values.MANIFEST_TYPE: ManifestType(values.ManifestOptions)}
     step_types: Mapping[str, StepType] = {step.name: step for step in _STEPS}
     safeguards: Mapping[str, str] = _SAFEGUARDS
     late_words: frozenset[str] = frozenset()

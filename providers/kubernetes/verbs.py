@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from providers.connectors import Connectors
 from providers.errors import ProviderRefused
 from providers.interface import Attempt
 from providers.kubernetes import (
@@ -17,35 +16,14 @@ from providers.kubernetes import (
     preflight,
     rollback,
     scaling,
+    values,
 )
-from providers.kubernetes.connecting import Clusters
-from providers.kubernetes.live import Site
-from providers.kubernetes.values import (
-    ApplySpec,
-    BlueGreenDeploySpec,
-    CanaryDeleteSpec,
-    CanaryDeploySpec,
-    DeleteSpec,
-    KubernetesSnapshot,
-    KubernetesTarget,
-    RollingDeploySpec,
-    RollingRollbackSpec,
-    ScaleSpec,
-    SwapServicesSpec,
-)
-from providers.values import (
-    Change,
-    LiveInstance,
-    Obstacle,
-    Outcome,
-    Release,
-)
+from providers.kubernetes.connecting import ClusterVerbs
+from providers.kubernetes.values import KubernetesSnapshot, KubernetesTarget
+from providers.values import Change, LiveInstance, Obstacle, Outcome, Release
 
 
-class KubernetesVerbs:
-    def __init__(self, connectors: Connectors) -> None:
-        self._clusters = Clusters(connectors)
-
+class KubernetesVerbs(ClusterVerbs):
     async def capture(self, target: KubernetesTarget, release: Release) -> KubernetesSnapshot:
         return await capture.capture(self._site(target), release)
 
@@ -54,21 +32,21 @@ class KubernetesVerbs:
     ) -> Outcome:
         site = self._site(target)
         match step:
-            case RollingDeploySpec():
+            case values.RollingDeploySpec():
                 outcome = deploying.roll_out(site, release, step, attempt)
-            case CanaryDeploySpec():
+            case values.CanaryDeploySpec():
                 outcome = canary.deploy(site, release, step, attempt)
-            case CanaryDeleteSpec():
+            case values.CanaryDeleteSpec():
                 outcome = canary.delete(site, attempt)
-            case BlueGreenDeploySpec():
+            case values.BlueGreenDeploySpec():
                 outcome = bluegreen.deploy(site, release, step, attempt)
-            case SwapServicesSpec():
+            case values.SwapServicesSpec():
                 outcome = bluegreen.swap(site, release, step, attempt)
-            case ApplySpec():
+            case values.ApplySpec():
                 outcome = deploying.apply_manifests(site, release, step, attempt)
-            case ScaleSpec():
+            case values.ScaleSpec():
                 outcome = scaling.scale(site, step, attempt)
-            case DeleteSpec():
+            case values.DeleteSpec():
                 outcome = deleting.delete(site, step, attempt)
             case _:
                 raise ProviderRefused(f"Kubernetes has no forward step with a {type(step).__name__}.")
@@ -79,9 +57,9 @@ class KubernetesVerbs:
     ) -> Outcome:
         site = self._site(target)
         match step:
-            case RollingRollbackSpec() | SwapServicesSpec():
+            case values.RollingRollbackSpec() | values.SwapServicesSpec():
                 return await rollback.roll_back(site, snapshot, attempt)
-            case CanaryDeleteSpec():
+            case values.CanaryDeleteSpec():
                 return await canary.delete_for_rollback(site, snapshot, attempt)
             case _:
                 raise ProviderRefused(f"Kubernetes has no rollback step with a {type(step).__name__}.")
@@ -94,12 +72,3 @@ class KubernetesVerbs:
 
     async def preflight(self, target: KubernetesTarget, snapshot: KubernetesSnapshot) -> tuple[Obstacle, ...]:
         return await preflight.preflight(self._site(target), snapshot)
-
-    async def check(self, connector: str) -> str:
-        return f"Kubernetes {await self._clusters.get(connector).version()}"
-
-    async def close(self) -> None:
-        await self._clusters.close()
-
-    def _site(self, target: KubernetesTarget) -> Site:
-        return Site(self._clusters.get(target.connector_ref), target.namespace, target.release_name)

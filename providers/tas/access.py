@@ -6,11 +6,10 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from providers.connectors import Connector
+from providers.connecting import read_spec
+from providers.connectors import Connectors
 from providers.errors import ProviderRefused
-from providers.tas.values import ConnectorSpec
+from providers.tas.values import CONNECTOR_TYPE, ConnectorSpec
 from providers.web import is_usable
 
 
@@ -26,17 +25,11 @@ class Access:
         return self.spec.endpoint_url.rstrip("/")
 
 
-def read_access(connector: Connector) -> Access:
-    """ProviderRefused, naming the fields, where the spec cannot be used."""
-    try:
-        spec = ConnectorSpec.model_validate(dict(connector.spec))
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'spec'}: {item['msg']}" for item in error.errors()
-        )
-        raise ProviderRefused(f'Connector "{connector.identifier}" has an invalid spec: {wrong}.') from error
+def read_access(connectors: Connectors, identifier: str) -> Access:
+    """ProviderRefused, naming the fields, where the connector's spec cannot be used."""
+    connector, spec = read_spec(connectors, identifier, CONNECTOR_TYPE, ConnectorSpec)
     if not is_usable(spec.endpoint_url):
-        raise ProviderRefused(f'Connector "{connector.identifier}": endpointUrl must be http://... or https://...')
+        raise ProviderRefused(f'Connector "{identifier}": endpointUrl must be http://... or https://...')
     return Access(spec, connector.directory)
 
 

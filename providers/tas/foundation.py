@@ -42,6 +42,9 @@ class Foundation:
         self._images: dict[str, str | None] = {}
         self._variables: dict[str, dict[str, str]] = {}
 
+    async def close(self) -> None:
+        await self.connection.close()
+
     async def space(self, organization: str, space: str) -> str:
         """The guid of a space; ProviderNotFound where it does not exist or may not be seen."""
         params = {"names": space, "include": "organization", "per_page": str(PER_PAGE)}

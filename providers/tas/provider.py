@@ -6,17 +6,7 @@ from collections.abc import Mapping
 
 from providers.interface import Leftover, ManifestType, StepType, Verb
 from providers.platform import Platform
-from providers.tas.specs import (
-    AppRollbackSpec,
-    BasicSetupSpec,
-    BlueGreenSetupSpec,
-    CanarySetupSpec,
-    ResizeSpec,
-    RollingDeploySpec,
-    RollingRollbackSpec,
-    SwapRollbackSpec,
-    SwapSpec,
-)
+from providers.tas import specs
 from providers.tas.values import (
     CONNECTOR_TYPE,
     MANIFEST_TYPE,
@@ -25,10 +15,7 @@ from providers.tas.values import (
     TasSnapshot,
     TasTarget,
 )
-from providers.values import (
-    DeploymentType,
-    InstanceDetails,
-)
+from providers.values import DeploymentType, InstanceDetails
 
 _BESIDE = Leftover(
     "The new app shares its routes with the old one, NAME__INACTIVE, until they are swapped; AppRollback among "
@@ -45,15 +32,15 @@ _SWAPPED = Leftover(
 )
 
 _STEPS = (
-    StepType("TasRollingDeploy", Verb.DEPLOY, RollingDeploySpec),
-    StepType("TasRollingRollback", Verb.ROLL_BACK, RollingRollbackSpec),
-    StepType("BasicAppSetup", Verb.DEPLOY, BasicSetupSpec, leftover=_BESIDE),
-    StepType("CanaryAppSetup", Verb.DEPLOY, CanarySetupSpec, leftover=_BESIDE),
-    StepType("BGAppSetup", Verb.DEPLOY, BlueGreenSetupSpec, leftover=_COLOUR),
-    StepType("AppResize", Verb.DEPLOY, ResizeSpec),
-    StepType("SwapRoutes", Verb.DEPLOY, SwapSpec, as_rollback_step=Verb.ROLL_BACK, leftover=_SWAPPED),
-    StepType("AppRollback", Verb.ROLL_BACK, AppRollbackSpec),
-    StepType("SwapRollback", Verb.ROLL_BACK, SwapRollbackSpec),
+    StepType("TasRollingDeploy", Verb.DEPLOY, specs.RollingDeploySpec),
+    StepType("TasRollingRollback", Verb.ROLL_BACK, specs.RollingRollbackSpec),
+    StepType("BasicAppSetup", Verb.DEPLOY, specs.BasicSetupSpec, leftover=_BESIDE),
+    StepType("CanaryAppSetup", Verb.DEPLOY, specs.CanarySetupSpec, leftover=_BESIDE),
+    StepType("BGAppSetup", Verb.DEPLOY, specs.BlueGreenSetupSpec, leftover=_COLOUR),
+    StepType("AppResize", Verb.DEPLOY, specs.ResizeSpec),
+    StepType("SwapRoutes", Verb.DEPLOY, specs.SwapSpec, as_rollback_step=Verb.ROLL_BACK, leftover=_SWAPPED),
+    StepType("AppRollback", Verb.ROLL_BACK, specs.AppRollbackSpec),
+    StepType("SwapRollback", Verb.ROLL_BACK, specs.SwapRollbackSpec),
 )
 
 

@@ -181,7 +181,8 @@ def test_check_says_of_each_connector_who_answers_there_or_why_nobody_does(
     assert found["PROBLEM  connector absent"].startswith("The kubeconfig ")
     assert "gave no connection" in found["PROBLEM  connector gone"]
     assert found["PROBLEM  connector silent"] == "it did not answer within 5 s"
-    assert "invalid spec: kubeconfig, context, kubconfig" in found["PROBLEM  connector spec"]
+    complaints = found["PROBLEM  connector spec"].partition("invalid spec: ")[2].split("; ")
+    assert [complaint.partition(": ")[0] for complaint in complaints] == ["kubeconfig", "context", "kubconfig"]
     assert 'no context "nowhere"' in found["PROBLEM  connector nowhere"]
     assert 'connectors of the type "Kubernets"' in found["PROBLEM  connector type"]
 

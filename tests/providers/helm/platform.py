@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from providers.connectors import Connector, Connectors
 from providers.registry import Registry
-from providers.values import Artifact, DeploymentType, Manifest, Release
+from providers.values import DeploymentType, Manifest, Release
 from sandbox.core.requests import RequestRecord
 from sandbox.kubernetes import KubernetesWorld
 from sandbox.kubernetes.controllers.manager import Pace
+from tests.providers.cluster_platform import NAMESPACE, ClusterPlatform, nginx
 from tests.providers.helm.charts import archive, chart, values
-from tests.providers.platform import Platform
-from tests.providers.tools import delete_history, kubectl_patch
 from tests.vendor_clients import VendorClient, ensure, unsupported
 
-NAMESPACE, RELEASE = "staging", "web"
+RELEASE = "web"
 
 _web = cache(archive)
 
 
-class HelmPlatform(Platform):
+class HelmPlatform(ClusterPlatform):
     """The web shop as a chart, with one major of helm.
 
     The world is quick, because Helm 3 looks every two seconds only whether what it waits for is ready.
@@ -64,56 +62,15 @@ class HelmPlatform(Platform):
         assert provider is not None
         self.provider = provider
 
-    @property
-    def world(self) -> KubernetesWorld:
-        return self._world
-
     def release(self, version: str) -> Release:
         return self.of_manifests(chart(_web()), values(f"tag: {version}\n"), version=version)
 
     def of_manifests(self, *manifests: Manifest, version: str = "1") -> Release:
         """A release of other manifests."""
-        artifact = Artifact(display_name=f"library/nginx:{version}", image="library/nginx", tag=version)
-        return Release(service="web", artifact=artifact, manifests=manifests)
-
-    def pods(self) -> list[dict[str, Any]]:
-        found = self.world.list("Pod", NAMESPACE)
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
-
-    def running(self) -> list[str]:
-        return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in self.pods()]
+        return Release(service="web", artifact=nginx(version), manifests=manifests)
 
     def fingerprint(self) -> object:
         return self.world.store.revision
-
-    def state(self) -> object:
-        deployment = self.world.get("Deployment", NAMESPACE, "web")
-        config = self.world.get("ConfigMap", NAMESPACE, "web-config")
-        service = self.world.get("Service", NAMESPACE, "web")
-        return (
-            deployment and (deployment["spec"], deployment["metadata"].get("labels")),
-            config and config["data"],
-            service and service["spec"],
-            sorted(self.running()),
-        )
-
-    def break_version(self, version: str) -> None:
-        self.world.images.bad(f":{version}$")
-
-    def change_by_hand(self) -> None:
-        kubectl_patch(
-            self.world,
-            f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/web",
-            {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "library/nginx:by-hand"}]}}}},
-        )
-
-    def close_the_way(self) -> None:
-        delete_history(self.world, NAMESPACE)
-
-    def is_harmless(self, request: RequestRecord) -> bool:
-        return "dryRun=All" in request.query or request.path.endswith(
-            ("/selfsubjectaccessreviews", "/selfsubjectrulesreviews")
-        )
 
     def announced(self, effects: list[RequestRecord]) -> int:
         """Each of the provider's own, and each helm once: it begins with its record of what it is about to do."""
@@ -125,12 +82,7 @@ class HelmPlatform(Platform):
             return {"pending-rollback": "helm rollback", "uninstalling": "helm uninstall"}.get(
                 status, "helm upgrade"
             )
-        if request.method == "PATCH":
-            return f"PATCH {request.headers['content-type']}"
-        return "DELETE" if request.method == "DELETE" else f"{request.method} {request.path.rpartition('/')[2]}"
-
-    def close(self) -> None:
-        self.world.close()
+        return super().safeguard(request)
 
 
 def _status(request: RequestRecord) -> str:

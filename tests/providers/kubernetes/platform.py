@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from providers.connectors import Connector, Connectors
 from providers.registry import Registry
-from providers.values import Artifact, DeploymentType, LiveInstance, Manifest, Release
-from sandbox.core.requests import RequestRecord
+from providers.values import DeploymentType, LiveInstance, Manifest, Release
 from sandbox.kubernetes import KubernetesWorld
 from sandbox.kubernetes.kinds import ENDPOINTS, KINDS
-from tests.providers.platform import Platform
-from tests.providers.tools import delete_history, kubectl_patch
+from tests.providers.cluster_platform import NAMESPACE, ClusterPlatform, nginx
 
 SHOP = """
 apiVersion: v1
@@ -43,10 +40,10 @@ spec:
           ports: [{{containerPort: 8080}}]
 """
 
-NAMESPACE, RELEASE = "staging", "release-7f3a"
+RELEASE = "release-7f3a"
 
 
-class KubernetesPlatform(Platform):
+class KubernetesPlatform(ClusterPlatform):
     """The web shop in a namespace of a sandbox cluster."""
 
     def __init__(self, directory: Path, *, tick: float = 0.005, world: KubernetesWorld | None = None) -> None:
@@ -67,33 +64,17 @@ class KubernetesPlatform(Platform):
         self.deploy_steps = (self.spec("K8sRollingDeploy"),)
         self.rollback_steps = (self.spec("K8sRollingRollback"),)
 
-    @property
-    def world(self) -> KubernetesWorld:
-        return self._world
-
     def release(self, version: str) -> Release:
         return self.of_manifest(SHOP.format(version=version), version)
 
     def of_manifest(self, content: str, version: str = "1") -> Release:
         """A release of other manifests."""
-        artifact = Artifact(display_name=f"library/nginx:{version}", image="library/nginx", tag=version)
         manifest = Manifest(identifier="web", type="K8sManifest", content=content)
-        return Release(service="web", artifact=artifact, manifests=(manifest,))
-
-    def pods(self) -> list[dict[str, Any]]:
-        found = self.world.list("Pod", NAMESPACE)
-        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+        return Release(service="web", artifact=nginx(version), manifests=(manifest,))
 
     def names(self, kind: str) -> list[str]:
         """The names of the objects of that kind in the shop's namespace."""
         return sorted(item["metadata"]["name"] for item in self.world.list(kind, NAMESPACE))
-
-    def running(self) -> list[str]:
-        return [pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in self.pods()]
-
-    def serving_deployment(self) -> str:
-        """The name of the Deployment whose pods serve."""
-        return "web"
 
     def fingerprint(self) -> object:
         """All objects but Endpoints, which follow the Services and pods a moment later."""
@@ -103,43 +84,6 @@ class KubernetesPlatform(Platform):
             if kind != ENDPOINTS
             for key, value in self.world.cluster.store.items(kind.id)
         ]
-
-    def state(self) -> object:
-        deployment = self.world.get("Deployment", NAMESPACE, "web")
-        config = self.world.get("ConfigMap", NAMESPACE, "web-config")
-        service = self.world.get("Service", NAMESPACE, "web")
-        return (
-            deployment and (deployment["spec"], deployment["metadata"].get("labels")),
-            config and config["data"],
-            service and service["spec"],
-            sorted(self.running()),
-        )
-
-    def break_version(self, version: str) -> None:
-        self.world.images.bad(f":{version}$")
-
-    def change_by_hand(self) -> None:
-        kubectl_patch(
-            self.world,
-            f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{self.serving_deployment()}",
-            {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "library/nginx:by-hand"}]}}}},
-        )
-
-    def close_the_way(self) -> None:
-        delete_history(self.world)
-
-    def is_harmless(self, request: RequestRecord) -> bool:
-        return "dryRun=All" in request.query or request.path.endswith(
-            ("/selfsubjectaccessreviews", "/selfsubjectrulesreviews")
-        )
-
-    def safeguard(self, request: RequestRecord) -> str:
-        if request.method == "PATCH":
-            return f"PATCH {request.headers['content-type']}"
-        return "DELETE" if request.method == "DELETE" else f"{request.method} {request.path.rpartition('/')[2]}"
-
-    def close(self) -> None:
-        self.world.close()
 
 
 class KubernetesCanaryPlatform(KubernetesPlatform):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -99,12 +100,17 @@ def test_a_certificate_file_is_read_beside_the_connectors(tmp_path: Path) -> Non
     tls = Path(__file__).parents[1] / "kubernetes" / "tls"
     authority = next(tls.glob("*ca*.pem"), None) or next(path for path in tls.iterdir() if "ca" in path.name)
     (tmp_path / "ca.pem").write_bytes(authority.read_bytes())
-    spec: dict[str, Any] = {"endpointUrl": "https://api.example.com", **USER, "caFile": "ca.pem"}
-    context = tls_context(read_access(Connector("foundation", "Tas", spec, tmp_path)))
+
+    def trusting(name: str) -> ssl.SSLContext:
+        spec: dict[str, Any] = {"endpointUrl": "https://api.example.com", **USER, "caFile": name}
+        connectors = Connectors({"foundation": Connector("foundation", "Tas", spec, tmp_path)})
+        return tls_context(read_access(connectors, "foundation"))
+
+    context = trusting("ca.pem")
     assert context.check_hostname
     assert any(found for found in context.get_ca_certs() if found)
     with pytest.raises(ProviderRefused, match=r"missing\.pem"):
-        tls_context(read_access(Connector("foundation", "Tas", {**spec, "caFile": "missing.pem"}, tmp_path)))
+        trusting("missing.pem")
 
 
 def test_a_space_that_is_not_there_is_named(rolling: TasPlatform, tmp_path: Path) -> None:
