@@ -8,7 +8,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
-from pipelines.configuration_checks import connector_problems, known_references, production_problems, type_problems
+from pipelines.configuration_checks import (
+    approval_problems,
+    connector_problems,
+    known_references,
+    production_problems,
+    type_problems,
+)
 from pipelines.configuration_rows import Written
 from pipelines.configuration_writes import write_configuration, write_packages
 from pipelines.documents import KnownReferences, advice_on, load_configuration
@@ -45,8 +51,8 @@ async def apply_configuration(
     """Create or update everything that `text` declares, in one transaction; nothing is ever removed.
 
     `directory` is what `store: {type: Local}` is relative to; None where there is no file. `production_stays`
-    keeps production environments what they are. Returns the problems, in order of position, where there are any;
-    then nothing was changed.
+    keeps production environments what they are, and the approvals that environments require. Returns the
+    problems, in order of position, where there are any; then nothing was changed.
     """
     tries = 0
     while True:
@@ -72,6 +78,7 @@ async def _apply(runtime: Runtime, text: str, directory: Path | None, *, product
         _refuse(await type_problems(session, runtime.registry, configuration, documents))
         if production_stays:
             _refuse(await production_problems(session, configuration, documents))
+            _refuse(await approval_problems(session, configuration, documents))
         await write_packages(session, local.packages)
         written = await write_configuration(session, runtime.registry, configuration)
     return _applied(written, advice_on(configuration, documents))
