@@ -148,6 +148,20 @@ def most_telling(statuses: Iterable[RollbackStatus]) -> RollbackStatus:
     return next((status for status in _MOST_TELLING_FIRST if status in present), RollbackStatus.UNAVAILABLE)
 
 
+class ApprovalStatus(StrEnum):
+    """How far a request for approval is. EXPIRED is never stored: it is what an open one is after its time."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    STALE = "STALE"
+    USED = "USED"
+    EXPIRED = "EXPIRED"
+
+
+OPEN_APPROVALS = (ApprovalStatus.PENDING, ApprovalStatus.APPROVED)
+
+
 class Role(StrEnum):
     """What a machine token or a grant is for. NONE is a token's alone: nothing but what its grants give."""
 

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from sqlalchemy.exc import IntegrityError
 
-from pipelines.configuration_checks import connector_problems, known_references, production_problems, type_problems
+from pipelines.configuration_checks import (
+    approval_problems,
+    connector_problems,
+    known_references,
+    production_problems,
+    type_problems,
+)
 from pipelines.configuration_rows import Written
 from pipelines.configuration_writes import write_configuration, write_packages
 from pipelines.documents import KnownReferences, advice_on, load_documents, read_inputs
@@ -64,8 +70,9 @@ async def apply_inputs(
 ) -> Applied | tuple[Problem, ...]:
     """Create or update everything that the inputs declare, in one transaction; nothing is ever removed.
 
-    They may refer to each other in any order. `production_stays` keeps production environments what they are.
-    Returns the problems, in order of position, where there are any; then nothing was changed.
+    They may refer to each other in any order. `production_stays` keeps production environments what they are,
+    and the approvals that environments require. Returns the problems, in order of position, where there are any;
+    then nothing was changed.
     """
     tries = 0
     while True:
@@ -91,6 +98,7 @@ async def _apply(runtime: Runtime, inputs: Sequence[Input], *, production_stays:
         _refuse(await type_problems(session, runtime.registry, configuration, documents))
         if production_stays:
             _refuse(await production_problems(session, configuration, documents))
+            _refuse(await approval_problems(session, configuration, documents))
         await write_packages(session, local.packages)
         written = await write_configuration(session, runtime.registry, configuration)
     return _applied(written, documents, advice_on(configuration, documents))

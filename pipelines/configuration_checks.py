@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import col
 
+from db.queries.approvals import requiring_approval
 from db.statuses import EnvironmentType
 from db.tables import Environment, EnvironmentGroup, Infrastructure, Service, Stage
 from pipelines.documents import Configuration, KnownReferences
@@ -98,6 +99,31 @@ async def production_problems(
             )
             path: Path = ("environment", "type")
             problems += _problem(documents[loaded.document], message, path, ProblemCode.PERMISSION_DENIED)
+    return problems
+
+
+async def approval_problems(
+    session: AsyncSession, configuration: Configuration, documents: Documents
+) -> list[Problem]:
+    """Environments where rollbacks need a second person, and would not any more: one person could do it all."""
+    identifiers = [loaded.model.identifier for loaded in configuration.environments]
+    rows = await session.execute(
+        sa.select(col(Environment.id), col(Environment.identifier)).where(
+            col(Environment.identifier).in_(identifiers)
+        )
+    )
+    known = {row[1]: row[0] for row in rows}
+    requiring = await requiring_approval(session, list(known.values()))
+    problems: list[Problem] = []
+    for loaded in configuration.environments:
+        model = loaded.model
+        if known.get(model.identifier) in requiring and not model.require_rollback_approval:
+            message = (
+                f'"{model.identifier}" has requireRollbackApproval; only `apply` on the server can take that off'
+            )
+            problems += _problem(
+                documents[loaded.document], message, ("environment",), ProblemCode.PERMISSION_DENIED
+            )
     return problems
 
 

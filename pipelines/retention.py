@@ -21,7 +21,18 @@ from sqlmodel import SQLModel, col
 
 from db.columns import identifier_at, now
 from db.database import Database
-from db.tables import Checkpoint, Event, Execution, ExecutionTarget, IdempotencyKey, Instance, Stage, Step, Target
+from db.tables import (
+    Checkpoint,
+    Event,
+    Execution,
+    ExecutionTarget,
+    IdempotencyKey,
+    Instance,
+    RollbackApproval,
+    Stage,
+    Step,
+    Target,
+)
 from pipelines.keeping import kept_going
 from pipelines.runtime import Runtime
 
@@ -36,7 +47,7 @@ _INSTANCES_AT_ONCE = 500
 _PAUSE_SECONDS = 0.02
 
 # What belongs to an execution, and goes with it.
-OWNED: tuple[type[SQLModel], ...] = (Event, Checkpoint, IdempotencyKey, ExecutionTarget)
+OWNED: tuple[type[SQLModel], ...] = (Event, Checkpoint, IdempotencyKey, ExecutionTarget, RollbackApproval)
 
 
 @dataclass(frozen=True)

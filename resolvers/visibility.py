@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.queries.approvals import approval_requirements
 from db.queries.events import EventRow
 from db.queries.executions import (
     ExecutionRow,
@@ -49,6 +50,7 @@ QueryT = TypeVar("QueryT", bound=Callable[..., Any])
 
 # What is asked for only by the key of a row that was seen, and tells nothing beyond it.
 _BELONGING: set[Callable[..., Any]] = {
+    approval_requirements,
     artifacts_by_place,
     counts_by_place,
     current_stages_by_place,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from db.columns import new_id
+from db.queries.approvals import ApprovalRow
 from db.security.grants import access_of
 from db.statuses import ExecutionKind, RollbackStatus
 from db.tables import Execution
@@ -23,19 +24,20 @@ from pipelines.plan import PlannedStage
 from pipelines.roots import run_words
 from pipelines.runtime import Runtime
 from pipelines.scope import Reader
+from rollback.approval_writes import outdate, spend, spent_on
+from rollback.approvals import usable
 from rollback.circumstances import Surroundings
 from rollback.eligibility import asked, recorded, verdict
 from rollback.errors import ScopeNotFound
 from rollback.facts import DeploymentFacts, StageFacts
 from rollback.planning import changes_by_stage, executable_plan, frozen, plan_view
+from rollback.refusing import blocking, certain, ineligible, stale_plan
 from rollback.values import (
     Eligibility,
-    Reason,
     RollbackPlanView,
     RollbackRefused,
     RollbackRequest,
     RollbackStarted,
-    Severity,
 )
 from rollback.wording import original_run
 
@@ -61,10 +63,13 @@ async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStar
     async with runtime.database.read() as connection:
         facts, around = await _recorded(connection, request)
     platforms = await asked(runtime, facts)
-    if request.plan_hash is not None:
-        plan = plan_view(runtime, facts, platforms, await changes_by_stage(runtime, facts), around)
-        if plan.hash != request.plan_hash and plan.eligibility.allows:
-            return _stale(plan)
+    approval, changes = usable(facts, around), None
+    if request.plan_hash is not None or approval is not None:
+        changes = await changes_by_stage(runtime, facts)
+        plan = plan_view(runtime, facts, platforms, changes, around)
+        approved = approval is None or approval.plan_hash == plan.hash
+        if request.plan_hash not in (None, plan.hash) and plan.eligibility.allows and approved:
+            return stale_plan(plan)
     async with runtime.database.write() as session:
         before = await answered(session, _keyed(request))
         if before is not None:
@@ -72,12 +77,32 @@ async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStar
         facts, around = await _recorded(session, request)
         eligibility = verdict(runtime, facts, platforms, around)
         if not eligibility.allows:
-            return _ineligible(eligibility)
+            return ineligible(eligibility, blocking(eligibility))
+        approval = usable(facts, around)
+        if approval is not None:
+            if changes is None:
+                return _conflict(eligibility)
+            plan = plan_view(runtime, facts, platforms, changes, around)
+            refused = await _unapproved(session, plan, approval)
+            if refused is not None:
+                return refused
         execution_id = await _accept(session, facts, request, eligibility, runtime.fence.executor_id)
+        if approval is not None:
+            await spent_on(session, approval.id, execution_id)
     await runtime.enqueue(execution_id)
     runtime.bell.ring(execution_id)
     runtime.bell.ring(facts.mark.execution_id)
-    return RollbackStarted(execution_id, eligibility)
+    return RollbackStarted(execution_id, eligibility, None if approval is None else approval.id)
+
+
+async def _unapproved(
+    session: AsyncSession, plan: RollbackPlanView, approval: ApprovalRow
+) -> RollbackRefused | None:
+    """Use the approval up for this plan; a refusal where it was for another one, or is no longer there."""
+    if plan.hash != approval.plan_hash:
+        await outdate(session, [approval.id] if certain(plan) else [])
+        return stale_plan(plan, "when it was approved")
+    return None if await spend(session, approval.id) else _conflict(plan.eligibility)
 
 
 async def _recorded(reader: Reader, request: RollbackRequest) -> tuple[DeploymentFacts, Surroundings]:
@@ -181,25 +206,16 @@ def _refused_overrides(request: RollbackRequest) -> RollbackRefused | None:
     return None if refused is None else RollbackRefused(refused.code, refused.message, path=refused.path)
 
 
-def _ineligible(eligibility: Eligibility) -> RollbackRefused:
-    blocking: tuple[Reason, ...] = tuple(
-        reason for reason in eligibility.reasons if reason.severity is Severity.BLOCKING
-    )
-    first = blocking[0]
-    return RollbackRefused(first.code, first.message, eligibility, ("target",))
-
-
-def _stale(plan: RollbackPlanView) -> RollbackRefused:
-    message = "The plan is no longer what it was when you saw it. Look at the new one and decide again."
-    return RollbackRefused("PLAN_STALE", message, plan.eligibility, ("planHash",), plan)
-
-
 async def _lost_race(runtime: Runtime, request: RollbackRequest) -> RollbackRefused:
     """Another process took the lock between our check and our write: the checks now say so themselves."""
     async with runtime.database.read() as connection:
         facts, around = await _recorded(connection, request)
     eligibility = verdict(runtime, facts, (), around)
     if eligibility.allows:
-        message = "Another request changed the same target at the same moment. Try again."
-        return RollbackRefused("CONFLICT", message, eligibility, ("target",))
-    return _ineligible(eligibility)
+        return _conflict(eligibility)
+    return ineligible(eligibility, blocking(eligibility))
+
+
+def _conflict(eligibility: Eligibility) -> RollbackRefused:
+    message = "Another request changed the same target at the same moment. Try again."
+    return RollbackRefused("CONFLICT", message, eligibility, ("target",))

@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     DRIFT_DETECTED = "DRIFT_DETECTED"
     EXPRESSION_UNRESOLVED = "EXPRESSION_UNRESOLVED"
     PROVIDER_UNREACHABLE = "PROVIDER_UNREACHABLE"
+    APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Reason:
     """One reason for or against a rollback.
 
     `stage_id` is the stage of the original execution it concerns; `execution_id` the other execution it names,
-    `freeze_window_id` the freeze window. `overridable`: who asks may set it aside; `set_aside`: he did.
+    `freeze_window_id` the freeze window, `approval_id` the approval. `overridable`: who asks may set it aside;
+    `set_aside`: he did.
     """
 
     code: ReasonCode
@@ -59,6 +61,7 @@ class Reason:
     overridable: bool = False
     execution_id: str | None = None
     freeze_window_id: str | None = None
+    approval_id: str | None = None
     set_aside: bool = False
 
 
@@ -163,7 +166,11 @@ class RollbackRefused:
 
 @dataclass(frozen=True)
 class RollbackStarted:
-    """The rollback's execution; `eligibility` is None in the repeated answer to an idempotency key."""
+    """The rollback's execution, and the approval that it used.
+
+    `eligibility` is None in the repeated answer to an idempotency key.
+    """
 
     execution_id: str
     eligibility: Eligibility | None
+    approval_id: str | None = None

@@ -25,11 +25,11 @@ from graphql import (
     validate,
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from schema.errors import coded
 from schema.limits import Policy
 from schema.measuring import Fragments, Shape, few, repeats_of, shape_of, within
+from schema.one_of import OneOfRule
 from schema.refusing import (
     TooMuch,
     out_of_shape,
@@ -42,7 +42,7 @@ from schema.refusing import (
 )
 from schema.sizing import nodes_of
 
-_RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+_RULES = (*specified_rules, MaybeNullValidationRule, OneOfRule)
 _TANGLES = (NoFragmentCyclesRule, UniqueFragmentNamesRule)
 _Definition = OperationDefinitionNode | FragmentDefinitionNode
 _MOST_ERRORS = 5

@@ -5,14 +5,16 @@ from typing import Annotated, TypeVar, cast
 import strawberry
 from strawberry.scalars import JSON
 
+from db.queries.approvals import Approvals
 from db.queries.environments import Environments
 from db.queries.executions import Executions, ExecutionsOf
 from db.queries.instances import Instances, InstancesOf
 from db.queries.services import ServiceOrderField, Services
-from db.statuses import EnvironmentType, ExecutionKind, ExecutionStatus, RollbackStatus
+from db.statuses import ApprovalStatus, EnvironmentType, ExecutionKind, ExecutionStatus, RollbackStatus
 from providers.values import DeploymentType
 from resolvers.cursors import storable
 from resolvers.errors import InputRefused, RefusalCode
+from schema.ids import required_id
 from schema.types.enums import OrderDirection
 
 ValueT = TypeVar("ValueT")
@@ -98,11 +100,20 @@ class ExecutionFilter:
     status: ExecutionStatus | None = strawberry.field(default=strawberry.UNSET, description="In this status.")
 
 
+@strawberry.input(description="Which requests for approval: those that satisfy everything given.")
+class RollbackApprovalFilter:
+    status: ApprovalStatus | None = strawberry.field(default=strawberry.UNSET, description="In this status.")
+    execution_id: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="To undo this deployment."
+    )
+
+
 _MATCHING = strawberry.argument(description="Only what satisfies everything given here.")
 ServicesWhere = Annotated[ServiceFilter | None, _MATCHING]
 EnvironmentsWhere = Annotated[EnvironmentFilter | None, _MATCHING]
 InstancesWhere = Annotated[InstanceFilter | None, _MATCHING]
 ExecutionsWhere = Annotated[ExecutionFilter | None, _MATCHING]
+ApprovalsWhere = Annotated[RollbackApprovalFilter | None, _MATCHING]
 ServicesBy = Annotated[ServiceOrder | None, strawberry.argument(description="How to sort; by default by name.")]
 
 
@@ -149,6 +160,14 @@ def executions_spec(wanted: ExecutionFilter | None, of: ExecutionsOf | None = No
         kind=given(wanted.kind),
         status=given(wanted.status),
     )
+
+
+def approvals_spec(wanted: RollbackApprovalFilter | None) -> Approvals:
+    """The requests for approval that a filter asks for."""
+    wanted = given(wanted) or RollbackApprovalFilter()
+    execution = given(wanted.execution_id)
+    key = None if execution is None else required_id(execution, "Execution", "executionId")
+    return Approvals(given(wanted.status), key)
 
 
 def _tags(wanted: JSON | None) -> tuple[tuple[str, str], ...]:

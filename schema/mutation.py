@@ -8,13 +8,20 @@ from schema.context import Ctx
 from schema.mutations import (
     abort_execution,
     apply_configuration,
+    approve_rollback,
+    reject_rollback,
+    request_rollback_approval,
     rollback_deployment,
     run_pipeline,
     sync_instances,
 )
 from schema.mutations.abort_execution import AbortExecutionInput, AbortExecutionPayload, abort
 from schema.mutations.apply_configuration import ApplyConfigurationInput, ApplyConfigurationPayload, apply
+from schema.mutations.approvals import RollbackApprovalPayload
+from schema.mutations.approve_rollback import ApproveRollbackInput, approve
 from schema.mutations.auditing import audited
+from schema.mutations.reject_rollback import RejectRollbackInput, reject
+from schema.mutations.request_rollback_approval import RequestRollbackApprovalInput, request
 from schema.mutations.rollback_deployment import RollbackDeploymentInput, RollbackDeploymentPayload, rollback
 from schema.mutations.run_pipeline import RunPipelineInput, RunPipelinePayload, run
 from schema.mutations.sync_instances import SyncInstancesInput, SyncInstancesPayload, sync
@@ -52,6 +59,39 @@ class Mutation:
         input: Annotated[RollbackDeploymentInput, _input],  # noqa: A002 - the contract's name
     ) -> RollbackDeploymentPayload:
         return await audited(info, rollback_deployment.asked(input), rollback(info, input))
+
+    @strawberry.mutation(
+        description="Asks for a second person's approval of a rollback, where an environment requires that "
+        "(APPROVAL_REQUIRED). Repeated for the same plan, the answer is the request that is open."
+    )
+    async def request_rollback_approval(
+        self,
+        info: Ctx,
+        input: Annotated[RequestRollbackApprovalInput, _input],  # noqa: A002 - the field's usual name
+    ) -> RollbackApprovalPayload:
+        return await audited(info, request_rollback_approval.asked(input), request(info, input))
+
+    @strawberry.mutation(
+        description="Approves somebody else's rollback, if its plan is still what it was: who asked for it can "
+        "then run it once, within 30 minutes."
+    )
+    async def approve_rollback(
+        self,
+        info: Ctx,
+        input: Annotated[ApproveRollbackInput, _input],  # noqa: A002 - the field's usual name
+    ) -> RollbackApprovalPayload:
+        return await audited(info, approve_rollback.asked(input), approve(info, input))
+
+    @strawberry.mutation(
+        description="Rejects a rollback that waits for approval, or takes back an approval that was not used. Who "
+        "asked for it can withdraw it so."
+    )
+    async def reject_rollback(
+        self,
+        info: Ctx,
+        input: Annotated[RejectRollbackInput, _input],  # noqa: A002 - the field's usual name
+    ) -> RollbackApprovalPayload:
+        return await audited(info, reject_rollback.asked(input), reject(info, input))
 
     @strawberry.mutation(
         description="Stops an execution after its current step; a rollback that was aborted can be started again."

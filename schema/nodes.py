@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from db.queries.approvals import approvals_by_id
 from db.queries.environments import environments_by_id, groups_by_id, infrastructures_by_id
 from db.queries.executions import executions_by_id
 from db.queries.freezes import freeze_windows_by_id
@@ -11,6 +12,7 @@ from db.queries.pipelines import pipelines_by_id
 from db.queries.services import services_by_id
 from db.queries.stages import stages_by_id, steps_by_id
 from resolvers.loading import Loaders, Query
+from schema.types.approval import RollbackApproval
 from schema.types.environment import Environment, EnvironmentGroup, Infrastructure
 from schema.types.execution import Execution
 from schema.types.freeze_window import FreezeWindow
@@ -30,6 +32,7 @@ _NODES: dict[str, tuple[Query[str, Any], Callable[[Any], Node]]] = {
     "Execution": (executions_by_id, Execution.of),
     "Stage": (stages_by_id, Stage.of),
     "Step": (steps_by_id, Step.of),
+    "RollbackApproval": (approvals_by_id, RollbackApproval.of),
     "FreezeWindow": (freeze_windows_by_id, FreezeWindow.of),
 }
 

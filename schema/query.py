@@ -19,11 +19,13 @@ from rollback.planning import plan_rollback
 from schema.context import Ctx
 from schema.ids import database_id, split_id
 from schema.inputs import (
+    ApprovalsWhere,
     EnvironmentsWhere,
     ExecutionsWhere,
     InstancesWhere,
     ServicesBy,
     ServicesWhere,
+    approvals_spec,
     environments_spec,
     executions_spec,
     instances_spec,
@@ -32,6 +34,7 @@ from schema.inputs import (
 )
 from schema.nodes import node
 from schema.scopes import RollbackTargetInput, scope_of
+from schema.types.approval import RollbackApproval
 from schema.types.connections import After, Before, Connection, First, Last, OptionalFirst, asked
 from schema.types.environment import Environment, EnvironmentGroup
 from schema.types.execution import Execution
@@ -159,6 +162,20 @@ class Query:
         key = database_id(id, "Execution")
         row = None if key is None else await info.context.loaders.load(executions_by_id, key)
         return None if row is None else Execution.of(row)
+
+    @strawberry.field(description="The requests for a second person's approval of a rollback, newest first.")
+    async def rollback_approvals(
+        self,
+        info: Ctx,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: ApprovalsWhere = strawberry.UNSET,  # noqa: A002 - the contract's name
+    ) -> Connection[RollbackApproval]:
+        spec = approvals_spec(filter)
+        found = await page(info.context.loaders, spec, asked(first, after, last, before))
+        return Connection(page=found, make=RollbackApproval.of, relations=RollbackApproval.relations)
 
     @strawberry.field(description="Whether something can be rolled back, with every reason at once.")
     async def rollback_eligibility(self, info: Ctx, target: Target) -> RollbackEligibility:

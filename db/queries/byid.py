@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlmodel import SQLModel
 
 from db.queries.columns import table_of
@@ -16,7 +16,11 @@ RowT = TypeVar("RowT", bound=tuple[Any, ...])
 
 
 async def rows_by(
-    connection: AsyncConnection, model: type[SQLModel], row: type[RowT], column: str, keys: Sequence[str]
+    connection: AsyncConnection | AsyncSession,
+    model: type[SQLModel],
+    row: type[RowT],
+    column: str,
+    keys: Sequence[str],
 ) -> list[RowT | None]:
     """The row of each key in key order, None where there is none."""
     names: tuple[str, ...] = getattr(row, "_fields")  # noqa: B009 - tuple has none, each named tuple has

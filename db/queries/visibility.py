@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from db.queries.approvals import ApprovalRow
 from db.queries.environments import EnvironmentRow, GroupRow, InfrastructureRow
 from db.queries.executions import ExecutionRow
 from db.queries.freezes import FreezeWindowRow, covered
@@ -30,6 +31,7 @@ from db.tables import (
     Infrastructure,
     Instance,
     Pipeline,
+    RollbackApproval,
     Service,
     Stage,
     Step,
@@ -90,6 +92,10 @@ def _groups(environments: Environments) -> Condition:
     )
 
 
+def _approvals(environments: Environments) -> Condition:
+    return execution_seen(col(RollbackApproval.execution_id), environments, RollbackApproval)
+
+
 def _freeze_windows(environments: Environments) -> Condition:
     pairs = covered()
     return col(FreezeWindow.id).in_(sa.select(pairs.c.window_id).where(pairs.c.environment_id.in_(environments)))
@@ -133,6 +139,7 @@ SEEN: dict[type[Any], Seen] = {
     ExecutionRow: Seen(col(Execution.id), _of(col(Execution.id))),
     StageRow: Seen(col(Stage.id), _of(col(Stage.execution_id))),
     StepRow: Seen(col(Step.id), _steps),
+    ApprovalRow: Seen(col(RollbackApproval.id), _approvals),
     FreezeWindowRow: Seen(col(FreezeWindow.id), _freeze_windows),
 }
 

@@ -40,11 +40,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Access:
-    """What somebody may do now. `grants` are his roles by the id of the environment."""
+    """What somebody may do now. `grants` are his roles by the id of the environment.
+
+    `subject` is None where nobody is asked for credentials: whoever it is, he may be somebody else.
+    """
 
     unrestricted: bool = False
     role: Role = Role.NONE
     grants: Mapping[str, Role] = field(default_factory=dict[str, Role])
+    subject: str | None = None
 
     @property
     def visible(self) -> frozenset[str] | None:

@@ -77,7 +77,8 @@ async def access_of(connection: AsyncConnection | AsyncSession, standing: Standi
     statement = sa.select(col(Grant.environment_id), col(Grant.role)).where(
         col(Grant.subject) == standing.subject, col(Grant.revoked_at).is_(None), col(Grant.expires_at) > moment
     )
-    return Access(role=role, grants=highest((row[0], row[1]) for row in await connection.execute(statement)))
+    grants = highest((row[0], row[1]) for row in await connection.execute(statement))
+    return Access(role=role, grants=grants, subject=standing.subject)
 
 
 async def _grants(

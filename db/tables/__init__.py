@@ -1,5 +1,6 @@
 """The tables. Each unique index here enforces a rule that the code above only explains."""
 
+from db.tables.approval import RollbackApproval
 from db.tables.checkpoint import Checkpoint
 from db.tables.configuration import (
     Environment,
@@ -38,6 +39,7 @@ __all__ = [
     "MachineToken",
     "Package",
     "Pipeline",
+    "RollbackApproval",
     "Service",
     "Stage",
     "Step",

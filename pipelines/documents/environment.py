@@ -16,13 +16,14 @@ class EnvironmentKind(StrEnum):
 
 
 class Environment(Organised):
-    """Where services run."""
+    """Where services run. `require_rollback_approval`: a second person has to approve each rollback there."""
 
     identifier: Identifier
     name: Name
     type: EnvironmentKind
     description: Description | None = None
     tags: Tags = Field(default_factory=dict)
+    require_rollback_approval: bool = False
     variables: tuple[Variable, ...] = ()
 
 

@@ -11,7 +11,9 @@ from db.statuses import AuditOutcome
 from resolvers.auditing import Attempt, Outcome
 from schema.context import Ctx
 from schema.ids import split_id
+from schema.inputs import given
 from schema.mutations.payloads import UserError
+from schema.scopes import RollbackTargetInput
 from schema.types.execution import Execution
 
 
@@ -47,10 +49,20 @@ def node_text(global_id: str) -> str:
     return global_id if parts is None else ":".join(parts)
 
 
+def target_text(target: RollbackTargetInput) -> str:
+    """What is to be undone, as the database has it."""
+    single = given(target.execution_id) or given(target.instance_id)
+    named = [single] if single is not None else given(target.stage_ids) or []
+    return " ".join(node_text(one) for one in named)
+
+
 def _outcome(payload: _Payload) -> Outcome:
     errors = payload.user_errors
     execution: Execution | None = getattr(payload, "execution", None)
-    details: dict[str, Detail] = {"executionId": None if execution is None else execution.row.id}
+    details: dict[str, Detail] = {
+        "executionId": None if execution is None else execution.row.id,
+        "approvalId": getattr(payload, "approval_id", None),
+    }
     if not errors:
         return Outcome(AuditOutcome.ACCEPTED, details=details)
     details["codes"] = sorted({error.code for error in errors})

@@ -4,21 +4,19 @@ import strawberry
 
 from db.security.access import Standing
 from resolvers.errors import InputRefused
-from resolvers.rollbacks import shown
 from rollback.start import roll_back
 from rollback.values import (
     Eligibility,
     RollbackPlanView,
-    RollbackRefused,
     RollbackRequest,
     RollbackStarted,
-    Severity,
 )
 from schema.context import Ctx
 from schema.inputs import given, text
-from schema.mutations.auditing import Asked, node_text
+from schema.mutations.auditing import Asked, target_text
 from schema.mutations.overriding import RollbackOverrideInput, overrides_of, overrides_text
 from schema.mutations.payloads import CLIENT_MUTATION_ID, UserError, execution_now
+from schema.mutations.verdicts import refusal_errors
 from schema.scopes import RollbackTargetInput, scope_of
 from schema.types.execution import Execution
 from schema.types.rollback import RollbackEligibility, RollbackPlan
@@ -45,6 +43,7 @@ class RollbackDeploymentInput:
 
 @strawberry.type(description="The rollback that was accepted, or why none was.")
 class RollbackDeploymentPayload:
+    approval_id: strawberry.Private[str | None]
     execution: Execution | None = strawberry.field(description="The rollback; null where it was refused.")
     eligibility: RollbackEligibility | None = strawberry.field(
         description="The verdict as it was when the targets were locked; null where it did not come to one."
@@ -59,11 +58,8 @@ class RollbackDeploymentPayload:
 
 
 def asked(wanted: RollbackDeploymentInput) -> Asked:
-    target = wanted.target
-    single = given(target.execution_id) or given(target.instance_id)
-    named = [single] if single is not None else given(target.stage_ids) or []
     return Asked(
-        " ".join(node_text(one) for one in named),
+        target_text(wanted.target),
         given(wanted.reason),
         {
             "planHash": given(wanted.plan_hash),
@@ -81,8 +77,8 @@ async def rollback(info: Ctx, wanted: RollbackDeploymentInput) -> RollbackDeploy
     answer = await roll_back(info.context.runtime, request)
     if isinstance(answer, RollbackStarted):
         execution = await execution_now(info.context, answer.execution_id)
-        return _payload(wanted, execution, answer.eligibility, [])
-    return _payload(wanted, None, answer.eligibility, await _errors(info, answer), answer.plan)
+        return _payload(wanted, execution, answer.eligibility, [], approval_id=answer.approval_id)
+    return _payload(wanted, None, answer.eligibility, await refusal_errors(info, answer), answer.plan)
 
 
 def _request(wanted: RollbackDeploymentInput, by: Standing) -> RollbackRequest:
@@ -96,24 +92,16 @@ def _request(wanted: RollbackDeploymentInput, by: Standing) -> RollbackRequest:
     )
 
 
-async def _errors(info: Ctx, refused: RollbackRefused) -> list[UserError]:
-    """One entry per blocking reason where the verdict is the refusal, else the refusal itself."""
-    reasons = refused.eligibility.reasons if refused.eligibility is not None else ()
-    reasons = await shown(info.context.loaders, reasons)
-    blocking = [reason for reason in reasons if reason.severity is Severity.BLOCKING]
-    if refused.code in {reason.code for reason in blocking}:
-        return [UserError.make(reason.code, reason.message, ["target"]) for reason in blocking]
-    return [UserError.make(refused.code, refused.message, refused.path)]
-
-
 def _payload(
     wanted: RollbackDeploymentInput,
     execution: Execution | None,
     eligibility: Eligibility | None,
     errors: list[UserError],
     plan: RollbackPlanView | None = None,
+    approval_id: str | None = None,
 ) -> RollbackDeploymentPayload:
     return RollbackDeploymentPayload(
+        approval_id=approval_id,
         execution=execution,
         eligibility=None if eligibility is None else RollbackEligibility.of(eligibility),
         plan=None if plan is None else RollbackPlan.of(plan),

@@ -10,6 +10,7 @@ import strawberry
 
 from db.queries.services import ServiceOrderField
 from db.statuses import (
+    ApprovalStatus,
     EnvironmentType,
     ExecutionKind,
     ExecutionStatus,
@@ -168,8 +169,22 @@ describe(
         ReasonCode.DRIFT_DETECTED: "The live state is no longer what the deployment left.",
         ReasonCode.EXPRESSION_UNRESOLVED: "A rollback step needs a value that was never recorded.",
         ReasonCode.PROVIDER_UNREACHABLE: "The platform could not be asked.",
+        ReasonCode.APPROVAL_REQUIRED: "A second person has to approve it; a warning once one has.",
     },
     name="RollbackReasonCode",
+)
+describe(
+    ApprovalStatus,
+    "How far a request for approval is. Expect new values.",
+    {
+        ApprovalStatus.PENDING: "Waits for an answer.",
+        ApprovalStatus.APPROVED: "Approved; who asked can use it.",
+        ApprovalStatus.REJECTED: "Rejected, taken back, or withdrawn.",
+        ApprovalStatus.STALE: "The plan is another one by now, so it is worth nothing.",
+        ApprovalStatus.USED: "A rollback has used it.",
+        ApprovalStatus.EXPIRED: "Nobody answered, or used it, in time.",
+    },
+    name="RollbackApprovalStatus",
 )
 describe(
     ServiceOrderField,

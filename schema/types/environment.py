@@ -6,6 +6,7 @@ from typing import ClassVar
 import strawberry
 from strawberry.scalars import JSON
 
+from db.queries.approvals import approval_requirements
 from db.queries.environments import (
     EnvironmentRow,
     GroupRow,
@@ -37,6 +38,7 @@ from schema.warming import Relations, warm
 @strawberry.type(description="Where services run.")
 class Environment(Node):
     relations: ClassVar[Relations] = {
+        "requires_rollback_approval": Relation(approval_requirements, attrgetter("id")),
         "groups": Relation(groups_of_environments, attrgetter("id")),
         "infrastructures": Relation(infrastructures_of_environments, attrgetter("id")),
         "services": Relation(places_of_environments, attrgetter("id")),
@@ -56,6 +58,10 @@ class Environment(Node):
             name=row.name,
             type=row.type,
         )
+
+    @strawberry.field(description="Whether a second person has to approve each rollback in it.")
+    def requires_rollback_approval(self, info: Ctx) -> bool:
+        return info.context.loaders.mapped(self.relations["requires_rollback_approval"], self.row, bool)
 
     @strawberry.field(description="The groups it is in, by name.")
     async def groups(self, info: Ctx) -> list[AnEnvironmentGroup]:

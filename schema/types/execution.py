@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import strawberry
 
+from db.queries.approvals import approvals_of_rollbacks
 from db.queries.events import Events
 from db.queries.executions import (
     ExecutionRow,
@@ -24,11 +25,12 @@ from resolvers.rollbacks import eligibilities
 from rollback.values import Scope
 from schema.context import Ctx
 from schema.ids import global_id
+from schema.types import approval as approvals
 from schema.types import pipeline as pipelines
 from schema.types import rollback
 from schema.types.connections import After, Connection, OnlyFirst, asked
 from schema.types.events import ExecutionEvent, event_of
-from schema.types.lazies import AnEligibility, APipeline
+from schema.types.lazies import AnApproval, AnEligibility, APipeline
 from schema.types.node import Node
 from schema.types.override import Override
 from schema.types.stage import Stage
@@ -49,6 +51,7 @@ class Execution(Node):
         "yaml": Relation(yaml_of_executions, attrgetter("id")),
         "status_reason": Relation(status_reasons_of_executions, _ending),
         "stages": Relation(stages_of_executions, attrgetter("id")),
+        "approval": Relation(approvals_of_rollbacks, attrgetter("id")),
         "overrides": Relation(overrides_of_executions, attrgetter("id")),
         "original_execution": Relation(executions_by_id, attrgetter("original_execution_id")),
         "rollbacks": Relation(rollbacks_of_executions, attrgetter("id")),
@@ -102,6 +105,11 @@ class Execution(Node):
     )
     def status_reason(self, info: Ctx) -> str | None:
         return info.context.loaders.optional(self.relations["status_reason"], self.row, str)
+
+    @strawberry.field(description="Of a rollback: the second person's approval that it used, if it needed one.")
+    def approval(self, info: Ctx) -> AnApproval | None:
+        relation = self.relations["approval"]
+        return info.context.loaders.optional(relation, self.row, approvals.RollbackApproval.of)
 
     @strawberry.field(description="The reasons against it that were set aside, and why.")
     def overrides(self, info: Ctx) -> list[Override]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 if TYPE_CHECKING:
+    from schema.types.approval import RollbackApproval
     from schema.types.environment import Environment, EnvironmentGroup, Infrastructure
     from schema.types.execution import Execution
     from schema.types.freeze_window import FreezeWindow
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from schema.types.service import Service
     from schema.types.stage import Stage, Step
 
+AnApproval = Annotated["RollbackApproval", strawberry.lazy("schema.types.approval")]
 AService = Annotated["Service", strawberry.lazy("schema.types.service")]
 AnEnvironment = Annotated["Environment", strawberry.lazy("schema.types.environment")]
 AnEnvironmentGroup = Annotated["EnvironmentGroup", strawberry.lazy("schema.types.environment")]

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import strawberry
 
+from db.queries.approvals import approvals_by_id
 from db.queries.executions import executions_by_id
 from db.queries.freezes import freeze_windows_by_id
 from db.queries.stages import stages_by_id
@@ -23,11 +24,12 @@ from rollback.values import (
     Verdict,
 )
 from schema.context import Ctx
+from schema.types import approval as approvals
 from schema.types import execution as executions
 from schema.types import freeze_window as freezes
 from schema.types import stage as stages
 from schema.types.artifact import Artifact
-from schema.types.lazies import AFreezeWindow, AnExecution, AStage
+from schema.types.lazies import AFreezeWindow, AnApproval, AnExecution, AStage
 from schema.warming import Relations, warm
 
 
@@ -36,6 +38,7 @@ class RollbackReason:
     relations: ClassVar[Relations] = {
         "stage": Relation(stages_by_id, attrgetter("stage_id")),
         "execution": Relation(executions_by_id, attrgetter("execution_id")),
+        "approval": Relation(approvals_by_id, attrgetter("approval_id")),
         "freeze_window": Relation(freeze_windows_by_id, attrgetter("freeze_window_id")),
     }
     row: strawberry.Private[Reason]
@@ -66,6 +69,13 @@ class RollbackReason:
     )
     def execution(self, info: Ctx) -> AnExecution | None:
         return info.context.loaders.optional(self.relations["execution"], self.row, executions.Execution.of)
+
+    @strawberry.field(
+        description="Of APPROVAL_REQUIRED: the request that is open, or was granted; null otherwise."
+    )
+    def approval(self, info: Ctx) -> AnApproval | None:
+        relation = self.relations["approval"]
+        return info.context.loaders.optional(relation, self.row, approvals.RollbackApproval.of)
 
     @strawberry.field(description="Of FROZEN: the window that holds; null otherwise.")
     def freeze_window(self, info: Ctx) -> AFreezeWindow | None:

@@ -17,6 +17,8 @@ from schema.building import build
 from schema.context import RequestContext
 from tests.schema.api import Api, open_api, run
 
+_FRAGMENT_FIRST = """fragment Some on Query { rollbackPlan(target: {executionId: $id}) { hash } }
+  query ($id: ID! = "a") { ...Some }"""
 _DEEP = "{ services(first: 1) { nodes { environments { service { name } } } } }"
 
 
@@ -28,6 +30,8 @@ _DEEP = "{ services(first: 1) { nodes { environments { service { name } } } } }"
         ("{ services(first: true) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED"),
         ("query ($n: Int!) { services(first: $n) { nodes { id } } }", "GRAPHQL_VALIDATION_FAILED"),
         ('{ rollbackPlan(target: {executionId: "a", instanceId: "b"}) { hash } }', "GRAPHQL_VALIDATION_FAILED"),
+        ("{ rollbackPlan(target: {executionId: $none}) { hash } }", "GRAPHQL_VALIDATION_FAILED"),
+        (_FRAGMENT_FIRST, "INVALID_ID"),
         ("{ " + "viewer { subject } " * 500 + "}", "TOO_MANY_TOKENS"),
     ],
 )

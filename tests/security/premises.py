@@ -14,7 +14,9 @@ from typing import Any
 
 import yaml
 
+from db.columns import new_id
 from sandbox.kubernetes import KubernetesWorld
+from schema.ids import global_id, split_id
 from tests.security.books import tamper
 from tests.security.callers import JSON, Answer, Client
 from tests.security.operator import Operator
@@ -43,6 +45,7 @@ class Premises:
     world: KubernetesWorld
     tokens: dict[str, str] = field(default_factory=dict[str, str])
     executions: dict[str, str] = field(default_factory=dict[str, str])
+    approvals: dict[str, str] = field(default_factory=dict[str, str])
 
     def of(self, caller: str) -> Client:
         return Client(self.unship.url, self.unship.client, self.tokens[caller])
@@ -69,12 +72,29 @@ class Premises:
         self.tokens["all"] = self.operator.token("all", "deployer")
         self.grant("all", "deployer", ZETA)
         self.executions = {pipeline: self.deploy("all", pipeline, tag) for pipeline, tag in HISTORY}
+        for pipeline in ("own", "zeta-only"):
+            self.approvals[pipeline] = self.asked_for_approval(pipeline)
         tamper(self.database_url, "UPDATE \"grant\" SET expires_at = '2026-01-01 00:00:00' WHERE subject = 'late'")
 
     def grant(self, subject: str, role: str, environment: str) -> str:
         """The id of a new grant."""
         arguments = ("--subject", subject, "--role", role, "--environment", environment, "--hours", "1")
         return self.operator.done("grant", *arguments).strip()
+
+    def asked_for_approval(self, pipeline: str) -> str:
+        """The id of a request to roll back the latest deployment, whose time is over."""
+        (_, execution), identifier = split_id(self.executions[pipeline]) or ("", ""), new_id()
+        tamper(
+            self.database_url,
+            "INSERT INTO rollbackapproval (id, execution_id, stage_ids, plan_hash, status, reason, requested_by, "
+            "requested_at, expires_at) SELECT :id, :execution, json_array(id), 'of yesterday', 'PENDING', "
+            ":reason, 'somebody', '2026-01-01 00:00:00', '2026-01-01 00:30:00' FROM stage "
+            "WHERE execution_id = :execution",
+            id=identifier,
+            execution=execution,
+            reason=f"for {pipeline}",
+        )
+        return str(global_id("RollbackApproval", identifier))
 
     def run(self, caller: str, pipeline: str, transport: str = JSON, **more: Any) -> Answer:
         return self.of(caller).ask(

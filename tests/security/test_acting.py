@@ -50,7 +50,7 @@ def attempts(premises: Premises, environment: str) -> list[Attempt]:
     """Each of them for that environment; the latest deployment of each is one that could be rolled back."""
     pipeline = {"mine": "own", ZETA: "zeta-only"}[environment]
     service = {"mine": "shop", ZETA: "zeta-hidden"}[environment]
-    execution = premises.executions[pipeline]
+    execution, approval = premises.executions[pipeline], premises.approvals[pipeline]
     return [
         Attempt(
             "rollbackDeployment",
@@ -58,6 +58,14 @@ def attempts(premises: Premises, environment: str) -> list[Attempt]:
             {"target": {"executionId": execution}, "planHash": "of yesterday"},
             "PLAN_STALE",
         ),
+        Attempt(
+            "requestRollbackApproval",
+            "RequestRollbackApprovalInput",
+            {"target": {"executionId": execution}, "planHash": "of yesterday"},
+            "APPROVAL_NOT_REQUIRED",
+        ),
+        Attempt("approveRollback", "ApproveRollbackInput", {"approvalId": approval}, "APPROVAL_CLOSED"),
+        Attempt("rejectRollback", "RejectRollbackInput", {"approvalId": approval}, "APPROVAL_CLOSED"),
         Attempt("abortExecution", "AbortExecutionInput", {"executionId": execution}, "EXECUTION_FINISHED"),
         Attempt(
             "runPipeline",
@@ -142,6 +150,7 @@ def test_what_is_foreign_is_refused_in_the_words_for_what_is_not_there(premises:
         for name, value in (
             ("target", {"executionId": nowhere}),
             ("executionId", nowhere),
+            ("approvalId", str(global_id("RollbackApproval", "0" * 32))),
             ("pipelineIdentifier", "nowhere"),
             ("environmentIdentifier", "nowhere"),
             ("serviceIdentifier", "nowhere"),

@@ -96,6 +96,18 @@ def test_each_mutation_says_who_what_why_and_how_it_ended(unship: Unship, robot:
     )
     assert (entry.action, entry.target) == ("syncInstances", "Service:web Environment:prod")
     assert entry.outcome == "ACCEPTED"
+    asking = (
+        'mutation ($id: ID!) { requestRollbackApproval(input: {target: {executionId: $id}, planHash: "h", '
+        'reason: "slow"}) { userErrors { code } } }'
+    )
+    _, entry = robot.mutate(asking, id=execution)
+    assert (entry.action, entry.outcome, entry.reason) == ("requestRollbackApproval", "REFUSED", "slow")
+    assert (entry.code, entry.details["planHash"]) == ("APPROVAL_IMPOSSIBLE", "h")
+    for action in ("approveRollback", "rejectRollback"):
+        _, entry = robot.mutate(
+            f'mutation {{ {action}(input: {{approvalId: "x", comment: "no"}}) {{ userErrors {{ code }} }} }}'
+        )
+        assert (entry.action, entry.target, entry.reason, entry.code) == (action, "x", "no", "INVALID_ID")
     assert {entry.action for entry in log_of(unship)} - {"createToken"} == mutations(), "the test knows them all"
     assert Operator(unship.directory / "data").run("audit", "verify").code == 0
 

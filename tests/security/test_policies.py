@@ -1,4 +1,4 @@
-"""The operator's policies for every kind of caller: who may act while a freeze window holds."""
+"""The operator's policies for every kind of caller: freeze windows, and a second person's approval."""
 
 from __future__ import annotations
 

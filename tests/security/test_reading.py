@@ -74,6 +74,7 @@ TABLES = {
     "Instance": ("instance", "environment_id IN (SELECT id FROM environment WHERE identifier = 'mine')"),
     "Execution": ("execution", "pipeline_id IN (SELECT id FROM pipeline WHERE identifier = 'own')"),
     "Stage": ("stage", "execution_id IN (SELECT id FROM execution WHERE {})"),
+    "RollbackApproval": ("rollbackapproval", "execution_id IN (SELECT id FROM execution WHERE {})"),
     "Step": ("step", "stage_id IN (SELECT id FROM stage WHERE {})"),
 }
 
@@ -81,7 +82,7 @@ TABLES = {
 def found(premises: Premises, kind: str) -> list[tuple[str, bool]]:
     """Straight from the tables, so that no rule of ours decides what the test takes for foreign."""
     own = TABLES["Execution"][1]
-    conditions = {"Stage": TABLES["Stage"][1].format(own)}
+    conditions = {name: TABLES[name][1].format(own) for name in ("Stage", "RollbackApproval")}
     conditions["Step"] = TABLES["Step"][1].format(conditions["Stage"])
     table, condition = TABLES[kind]
     with sqlite3.connect(premises.database_url.removeprefix("sqlite:///")) as database:
