@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from sandbox.cloudfoundry.fates import Fate, Fates
-from sandbox.core.wire import is_map
+from sandbox.core.control import rule_routes
+from sandbox.core.wire import Object
 
 
 def version_routes(fates: Fates) -> list[BaseRoute]:
     """POST {"pattern", "fate"} makes versions bad; DELETE forgets every rule."""
 
-    async def change(request: Request) -> JSONResponse:
-        wanted: Any = await request.json()
-        try:
-            if not is_map(wanted):
-                raise TypeError("expected a JSON object")
-            fate = Fate(wanted.get("fate", Fate.CRASHES))
-            fates.bad(str(wanted["pattern"]), fate)
-        except (ValueError, TypeError, KeyError, re.error) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse({"pattern": str(wanted["pattern"]), "fate": fate}, status_code=201)
+    def add(wanted: Object) -> Object:
+        pattern, fate = str(wanted["pattern"]), Fate(wanted.get("fate", Fate.CRASHES))
+        fates.bad(pattern, fate)
+        return {"pattern": pattern, "fate": fate}
 
-    async def clear(_: Request) -> JSONResponse:
-        fates.clear()
-        return JSONResponse({})
-
-    return [
-        Route("/_sandbox/versions", change, methods=["POST"]),
-        Route("/_sandbox/versions", clear, methods=["DELETE"]),
-    ]
+    return rule_routes("/_sandbox/versions", add, fates.clear)

@@ -5,6 +5,7 @@ A real platform has no such path, so it cannot collide; these requests are neith
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.core.clock import Clock
 from sandbox.core.faults import Fault, FaultBook, FaultMode, InjectedFault
 from sandbox.core.requests import RequestLog
+from sandbox.core.wire import Object, is_map
 
 FIELDS = frozenset(field.name for field in fields(Fault))
 
@@ -33,6 +35,28 @@ def control_routes(log: RequestLog, faults: FaultBook, clock: Clock) -> list[Bas
         Route("/_sandbox/clock", control.read_clock, methods=["GET"]),
         Route("/_sandbox/clock", control.set_clock, methods=["POST"]),
     ]
+
+
+def rule_routes(path: str, add: Callable[[Object], Object], clear: Callable[[], None]) -> list[BaseRoute]:
+    """Rules by which a world behaves: POST adds one, DELETE forgets them all.
+
+    `add` gets the JSON object and returns what is answered; what it raises for a wrong one is answered with 400.
+    """
+
+    async def post(request: Request) -> JSONResponse:
+        try:
+            wanted: Any = await request.json()
+            if not is_map(wanted):
+                raise TypeError("expected a JSON object")
+            return JSONResponse(add(wanted), status_code=201)
+        except (ValueError, TypeError, KeyError, re.error) as error:
+            return _refused(str(error))
+
+    async def delete(_: Request) -> JSONResponse:
+        clear()
+        return JSONResponse({})
+
+    return [Route(path, post, methods=["POST"]), Route(path, delete, methods=["DELETE"])]
 
 
 class _Control:

@@ -1,41 +1,22 @@
-"""/_sandbox/images: how images behave, for other processes. Imports images and starlette."""
+"""/_sandbox/images: how images behave, for other processes. Imports images and sandbox.core."""
 
-import re
-from typing import Any
+from starlette.routing import BaseRoute
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
-
-from sandbox.core.wire import is_map
+from sandbox.core.control import rule_routes
+from sandbox.core.wire import Object
 from sandbox.kubernetes.images import ImageFate, ImageRule, Images
 
 
 def image_routes(images: Images) -> list[BaseRoute]:
     """POST {"pattern", "fate", "extra_ticks"} or {"move", "digest"}; DELETE forgets every rule."""
 
-    async def change(request: Request) -> JSONResponse:
-        wanted: Any = await request.json()
-        try:
-            return JSONResponse(_change(images, wanted), status_code=201)
-        except (ValueError, TypeError, KeyError, re.error) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+    def add(wanted: Object) -> Object:
+        if "move" in wanted:
+            return {"digest": images.move(str(wanted["move"]), wanted.get("digest"))}
+        rule = ImageRule(
+            str(wanted["pattern"]), ImageFate(wanted.get("fate", "bad")), int(wanted.get("extra_ticks", 0))
+        )
+        images.rule(rule)
+        return {"pattern": rule.pattern, "fate": rule.fate}
 
-    async def clear(_: Request) -> JSONResponse:
-        images.clear()
-        return JSONResponse({})
-
-    return [
-        Route("/_sandbox/images", change, methods=["POST"]),
-        Route("/_sandbox/images", clear, methods=["DELETE"]),
-    ]
-
-
-def _change(images: Images, wanted: Any) -> dict[str, str]:
-    if not is_map(wanted):
-        raise TypeError("expected a JSON object")
-    if "move" in wanted:
-        return {"digest": images.move(str(wanted["move"]), wanted.get("digest"))}
-    fate = ImageFate(wanted.get("fate", "bad"))
-    images.rule(ImageRule(str(wanted["pattern"]), fate, int(wanted.get("extra_ticks", 0))))
-    return {"pattern": str(wanted["pattern"]), "fate": fate}
+    return rule_routes("/_sandbox/images", add, images.clear)

@@ -1,42 +1,22 @@
-"""/_sandbox/images: how images behave, for other processes. Imports images and starlette."""
+"""/_sandbox/images: how images behave, for other processes. Imports images and sandbox.core."""
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute
 
 from sandbox.aws.ecs.images import ImageFate, Images
-from sandbox.core.wire import is_map
+from sandbox.core.control import rule_routes
+from sandbox.core.wire import Object
 
 
 def image_routes(images: Images) -> list[BaseRoute]:
     """POST {"pattern", "fate"} or {"move"}; DELETE forgets every rule."""
 
-    async def change(request: Request) -> JSONResponse:
-        try:
-            return JSONResponse(_change(images, await request.json()), status_code=201)
-        except (ValueError, TypeError, KeyError, re.error) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
+    def add(wanted: Object) -> Object:
+        if "move" in wanted:
+            return {"digest": images.move(str(wanted["move"]))}
+        pattern, fate = str(wanted["pattern"]), ImageFate(wanted.get("fate", "bad"))
+        images.rule(pattern, fate)
+        return {"pattern": pattern, "fate": fate}
 
-    async def clear(_: Request) -> JSONResponse:
-        images.clear()
-        return JSONResponse({})
-
-    return [
-        Route("/_sandbox/images", change, methods=["POST"]),
-        Route("/_sandbox/images", clear, methods=["DELETE"]),
-    ]
-
-
-def _change(images: Images, wanted: Any) -> dict[str, str]:
-    if not is_map(wanted):
-        raise TypeError("expected a JSON object")
-    if "move" in wanted:
-        return {"digest": images.move(str(wanted["move"]))}
-    fate = ImageFate(wanted.get("fate", "bad"))
-    images.rule(str(wanted["pattern"]), fate)
-    return {"pattern": str(wanted["pattern"]), "fate": fate}
+    return rule_routes("/_sandbox/images", add, images.clear)
