@@ -20,7 +20,7 @@ from pipelines.proving import Proof
 from pipelines.rows import step_row
 from pipelines.runner.results import End, Result
 from pipelines.verification import groups_of
-from providers.values import Artifact, InstanceGroup, LiveInstance
+from providers.values import InstanceGroup, LiveInstance
 
 _DEPLOYED = (StageStatus.SUCCEEDED, StageStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 _DONE = (*_DEPLOYED, StageStatus.SKIPPED)
@@ -59,13 +59,10 @@ async def close_stage(session: AsyncSession, end: StageEnd) -> None:
     """Write a stage's end: its status, its target's present state and the instances."""
     stage = end.stage
     changes: dict[str, Any] = {}
-    found = await session.execute(sa.select(col(Stage.artifact)).where(col(Stage.id) == stage.id))
-    stored = found.scalar_one()
-    wanted = None if stored is None else Artifact.model_validate(stored)
     if end.live is not None:
         groups = groups_of(end.live)
         changes["left_groups"] = [group.as_json() for group in groups]
-        changes |= _seen_artifact(wanted, groups)
+        changes |= await _seen_artifact(session, stage, groups)
     if end.status not in _DONE and "artifact" not in changes:
         changes["artifact"] = None
     await journal.move_stage(session, end.execution_id, stage.id, end.status, end.reason, **changes)
@@ -75,17 +72,20 @@ async def close_stage(session: AsyncSession, end: StageEnd) -> None:
     succeeded = stage.original_stage_id is None and end.status in _DEPLOYED
     target = await _update_target(session, stage, {"last_deployed_at": at} if succeeded else {})
     if end.live is not None:
-        mark = StageMark(stage.id, end.execution_id, end.triggered_by, at, wanted)
+        mark = StageMark(stage.id, end.execution_id, end.triggered_by, at)
         await record_instances(session, target, end.live, mark)
 
 
-def _seen_artifact(wanted: Artifact | None, groups: tuple[InstanceGroup, ...]) -> dict[str, Any]:
+async def _seen_artifact(
+    session: AsyncSession, stage: PlannedStage, groups: tuple[InstanceGroup, ...]
+) -> dict[str, Any]:
     """The stage's artifact as the platform shows it (with digest and revision): what was asked for, where it runs,
     or else another version of it."""
+    wanted = (await session.execute(sa.select(col(Stage.artifact)).where(col(Stage.id) == stage.id))).scalar_one()
     if wanted is None:
         return {}
-    same = [group.artifact for group in groups if group.artifact.image == wanted.image]
-    exact = [artifact for artifact in same if artifact.tag == wanted.tag]
+    same = [group.artifact for group in groups if group.artifact.image == wanted["image"]]
+    exact = [artifact for artifact in same if artifact.tag == wanted["tag"]]
     return {"artifact": found.as_json()} if (found := next(iter(exact or same), None)) else {}
 
 

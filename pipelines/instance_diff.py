@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from providers.values import Artifact, LiveInstance
+from providers.values import LiveInstance
 
 
 @dataclass(frozen=True)
 class StoredInstance:
-    """A stored live instance: `columns` are those that the platform decides, `origin` those that say who put it
-    there."""
+    """A stored live instance: `columns` are those that the platform decides."""
 
     id: str
     key: str
     columns: Mapping[str, Any]
-    origin: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -47,17 +45,6 @@ def diff(stored: Iterable[StoredInstance], live: Iterable[LiveInstance]) -> Diff
             updated.append((row.id, instance))
     added = tuple(instance for key, instance in present.items() if key not in known)
     return Diff(added, tuple(updated), tuple(removed))
-
-
-def is_of_another_version(instance: LiveInstance, wanted: Artifact | None) -> bool:
-    """Whether an instance runs the very thing that was deployed, but in another version than that.
-
-    What is deployed beside it, under an image of its own, has no version to compare.
-    """
-    found = instance.artifact
-    if wanted is None or found.image is None or found.tag is None or wanted.tag is None:
-        return False
-    return found.image == wanted.image and found.tag != wanted.tag
 
 
 def columns_of(instance: LiveInstance) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,10 @@ from sqlmodel import col
 
 from db.columns import UtcDateTime, new_id, now
 from db.tables import Execution, Instance, Stage, Target
-from pipelines.instance_diff import Diff, StoredInstance, columns_of, diff, is_of_another_version
-from providers.values import Artifact, LiveInstance
+from pipelines.instance_diff import Diff, StoredInstance, columns_of, diff
+from providers.values import LiveInstance
 
 _CHUNK = 500
-_ORIGIN = ("stage_id", "execution_id", "deployed_by", "deployed_at")
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,12 @@ class TargetRow:
 
 @dataclass(frozen=True)
 class StageMark:
-    """The stage that put instances into their present state: of which execution, by whom, and when it had.
-
-    `artifact` is what the stage was to have running.
-    """
+    """The stage that put instances into their present state: of which execution, by whom, and when it had."""
 
     stage_id: str
     execution_id: str
     by: str
     at: datetime
-    artifact: Artifact | None = None
 
 
 async def record_instances(
@@ -50,38 +45,25 @@ async def record_instances(
     """Make the target's stored instances equal to `live`, within the caller's transaction.
 
     With `mark` every one of them then points at that stage, the untouched ones too: what a stage left alone is in
-    the state the stage wanted. Not so what runs another version of the artifact, as an idle colour does: it keeps
-    the stage that brought it. Without, as between executions, the known ones keep their stage. New ones
-    (autoscaling, a restarted pod) inherit that of their like, or else the one that the target is in.
+    the state the stage wanted. Without, as between executions, the known ones keep their stage, and new ones
+    (autoscaling, a restarted pod) inherit the stage that the target is in.
     """
     at = now()
     # Serialises with every other writer of this target's instances; SQLite has one writer anyway.
     await session.execute(sa.select(col(Target.id)).where(col(Target.id) == target.id).with_for_update())
-    stored = await _stored(session, target.id)
-    found = diff(stored, live)
+    found = diff(await _stored(session, target.id), live)
     for start in range(0, len(found.removed), _CHUNK):
         chunk = found.removed[start : start + _CHUNK]
         await session.execute(sa.update(Instance).where(col(Instance.id).in_(chunk)).values(removed_at=at))
     for row_id, instance in found.updated:
         await session.execute(sa.update(Instance).where(col(Instance.id) == row_id).values(**columns_of(instance)))
     if found.added:
-        newest = _mark_columns(mark or await _current_mark(session, target.id))
-        alike = {_kind(row.columns): dict(row.origin) for row in stored}
-        origins = (alike.get(_kind(columns_of(instance)), newest) for instance in found.added)
-        rows = [_new_row(target, one) | origin for one, origin in zip(found.added, origins, strict=True)]
+        origin = _mark_columns(mark or await _current_mark(session, target.id))
+        rows = [_new_row(target, instance) | origin for instance in found.added]
         await session.execute(sa.insert(Instance), rows)
-    await session.execute(sa.update(Instance).where(*live_rows(target.id)).values(seen_at=at))
-    if mark is not None:
-        others = {one.key for one in live if is_of_another_version(one, mark.artifact)}
-        brought = col(Instance.stage_id).is_(None) | col(Instance.key).not_in(others) if others else sa.true()
-        marked = sa.update(Instance).where(*live_rows(target.id), brought)
-        await session.execute(marked.values(**_mark_columns(mark)))
+    values = {"seen_at": at} | (_mark_columns(mark) if mark is not None else {})
+    await session.execute(sa.update(Instance).where(*live_rows(target.id)).values(**values))
     return found
-
-
-def _kind(columns: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What instances have in common that the same stage brought."""
-    return tuple(columns[name] for name in ("group", "image", "tag", "revision"))
 
 
 def live_rows(target_id: str) -> tuple[sa.ColumnElement[bool], ...]:
@@ -100,22 +82,11 @@ async def _stored(session: AsyncSession, target_id: str) -> list[StoredInstance]
         col(Instance.health),
         col(Instance.details),
     )
-    origin = (
-        col(Instance.stage_id),
-        col(Instance.execution_id),
-        col(Instance.deployed_by),
-        col(Instance.deployed_at),
-    )
     rows = await session.execute(
-        sa.select(col(Instance.id), col(Instance.key), *columns, *origin).where(*live_rows(target_id))
+        sa.select(col(Instance.id), col(Instance.key), *columns).where(*live_rows(target_id))
     )
     return [
-        StoredInstance(
-            row["id"],
-            row["key"],
-            {name: row[name] for name in row if name not in ("id", "key", *_ORIGIN)},
-            {name: row[name] for name in _ORIGIN},
-        )
+        StoredInstance(row["id"], row["key"], {name: row[name] for name in row if name not in ("id", "key")})
         for row in rows.mappings()
     ]
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from db.tables import Instance
 from pipelines.instances import StageMark, record_instances
 from pipelines.runtime import Runtime
-from providers.values import Artifact, InstanceHealth, LiveInstance
+from providers.values import InstanceHealth, LiveInstance
 from tests.pipelines.instances.seeds import Seed, add_stage, live, seed, stored
 from tests.support.runtimes import open_runtime
 
 
-async def stage(
-    runtime: Runtime,
-    seeded: Seed,
-    sequence: int,
-    by: str,
-    *instances: LiveInstance,
-    artifact: Artifact | None = None,
-) -> StageMark:
-    """A stage that ends with these instances; `artifact` is what it was to have running."""
+async def stage(runtime: Runtime, seeded: Seed, sequence: int, by: str, *instances: LiveInstance) -> StageMark:
+    """A stage that ends with these instances."""
     async with runtime.database.write() as session:
-        mark = replace(await add_stage(session, seeded, sequence, by), artifact=artifact)
+        mark = await add_stage(session, seeded, sequence, by)
         await record_instances(session, seeded.target, instances, mark)
     return mark
 
@@ -64,29 +56,6 @@ def test_a_deployment_and_the_next(database_url: str) -> None:
             gone = await stored(runtime, seeded.target.id, removed=True)
             assert gone.keys() == {"a"}
             assert points_at(gone["a"], first), "history is not rewritten"
-
-    asyncio.run(scenario())
-
-
-def test_what_runs_another_version_keeps_the_stage_that_brought_it(database_url: str) -> None:
-    """An idle colour is no work of the deployment that left it idle; what has an image of its own is."""
-
-    async def scenario() -> None:
-        async with open_runtime(database_url) as runtime:
-            seeded = await seed(runtime)
-            beside = live("store", artifact=Artifact(display_name="store:7", image="store", tag="7"))
-            first = await stage(runtime, seeded, 1, "ann", live("blue", group="blue"), beside)
-            new = Artifact(display_name="web:2", image="web", tag="2")
-            both = (live("blue", group="blue"), live("green", "2", group="green"))
-            second = await stage(runtime, seeded, 2, "bob", *both, beside, artifact=new)
-            rows = await stored(runtime, seeded.target.id)
-            assert points_at(rows["blue"], first)
-            assert points_at(rows["green"], second)
-            assert points_at(rows["store"], second)
-            # Restarted, the idle one is still of the first, which its like tells.
-            await sync(runtime, seeded, live("blue2", group="blue"), live("green2", "2", group="green"), beside)
-            rows = await stored(runtime, seeded.target.id)
-            assert (points_at(rows["blue2"], first), points_at(rows["green2"], second)) == (True, True)
 
     asyncio.run(scenario())
 
