@@ -26,6 +26,7 @@ def killed_deployment(theatre: Theatre, shop: Shop, kills: Sequence[Kill]) -> Co
         return execution
 
     course = theatre.suffer(accept, kills)
+    assert course.missed == []
     assert course.status == "SUCCEEDED", (course, theatre.unship.execution(course.execution))
     assert_log_is_sound(course)
     effects = theatre.effects.since(mark, *namespaces(shop))
@@ -46,6 +47,7 @@ def killed_rollback(theatre: Theatre, shop: Shop, deployment: str, kills: Sequen
         return execution
 
     course = theatre.suffer(accept, kills)
+    assert course.missed == []
     assert course.status == "SUCCEEDED", (course, theatre.unship.execution(course.execution))
     assert_log_is_sound(course)
     assert theatre.effects.since(mark, *namespaces(shop)) == ROLLED_BACK, course.killed_at

@@ -18,7 +18,7 @@ from pathlib import Path
 from sandbox.core.requests import RequestRecord
 from tests.durability.drawing import Drawn, Rehearsed, draw
 from tests.durability.fuses import Visit
-from tests.durability.ordeals import Course, Ordeal, assert_log_is_sound
+from tests.durability.ordeals import Course, Kill, Ordeal, assert_log_is_sound
 from tests.durability.points import AT_PLATFORM, CHANGING, Point
 from tests.durability.scenes import PIPELINE, SCENES, Scene
 from tests.durability.traps import AGENT
@@ -28,6 +28,9 @@ OLD, NEW = "old", "new"
 DATABASES = ("sqlite", "postgres")
 # A server that was killed is alone on its database, and is missed for a lease.
 _LEASE_SECONDS = "1"
+# Where branches had gone further than in the rehearsal, less is left to be done after a crash, and a kill may have
+# been drawn at a point that the recovery does not pass any more. Such a run proves nothing and is drawn again.
+_DRAWS = 3
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Verdict:
     with_children: bool = False
     """What the server had started was killed with it."""
     drawn: Sequence[Drawn] = ()
+    missed: Sequence[Kill] = ()
+    """Kills of the last draw that did not come."""
     fired: int = 0
     expected: Counter[str] = field(default_factory=Counter[str])
     applied: Counter[str] = field(default_factory=Counter[str])
@@ -99,14 +104,19 @@ class Rig(Ordeal):
         began = time.monotonic()
         try:
             again = [{one} for one in then] or [set(Point)] * cell.again
-            verdict.drawn = draw(cell.point, again, self._rehearsed, chance, by_proxy=by_proxy)
-            self._disturbed(verdict)
+            for _ in range(_DRAWS):
+                verdict.drawn = draw(cell.point, again, self._rehearsed, chance, by_proxy=by_proxy)
+                verdict.missed = self._disturbed(verdict)
+                if not verdict.missed:
+                    break
+            assert not verdict.missed, f"never came to {verdict.missed[0]}"
         except Exception:
             verdict.failure = f"{traceback.format_exc()}\n{self.unship.log[-3000:]}"
         verdict.seconds = time.monotonic() - began
         return verdict
 
-    def _disturbed(self, verdict: Verdict) -> None:
+    def _disturbed(self, verdict: Verdict) -> Sequence[Kill]:
+        """The kills that did not come; what must hold holds with them or without them."""
         deployment = self._deployed()
         effects, requests = len(self.world.effects), self.world.requests.mark
         # Later on, what a killed server has left behind may still be sending.
@@ -122,6 +132,7 @@ class Rig(Ordeal):
             verdict.absorbed = max(0, len(self._vain(requests)) - self._rehearsed.vain)
         self._assert_rolled_back(deployment, course)
         assert (verdict.lost, verdict.duplicated) == (Counter(), Counter()), course.killed_at
+        return course.missed
 
     def _deployed(self) -> str:
         assert len(self.world.effects) == self._settled, f"late effects: {self._scene.effects(self._settled)}"
