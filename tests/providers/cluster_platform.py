@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from providers.values import Artifact
 from sandbox.core.requests import RequestRecord
+from sandbox.core.store import Object
 from sandbox.kubernetes import KubernetesWorld
+from sandbox.kubernetes.kinds import ENDPOINTS, KINDS
 from tests.providers.platform import Platform
 from tests.providers.tools import delete_history, kubectl_patch
 
@@ -32,6 +35,18 @@ class ClusterPlatform(Platform):
     def serving_deployment(self) -> str:
         """The name of the Deployment whose pods serve."""
         return "web"
+
+    def fingerprint(self) -> object:
+        """All that clients have written. What the controllers make of it follows a moment later: pods, Endpoints,
+        ReplicaSets, and every status."""
+        objects = [
+            (key, value)
+            for kind in KINDS
+            if kind != ENDPOINTS
+            for key, value in self.world.cluster.store.items(kind.id)
+            if "ownerReferences" not in value["metadata"]
+        ]
+        return [(key, _written(value)) for key, value in objects]
 
     def state(self) -> object:
         deployment = self.world.get("Deployment", NAMESPACE, "web")
@@ -69,6 +84,13 @@ class ClusterPlatform(Platform):
 
     def close(self) -> None:
         self.world.close()
+
+
+def _written(value: Object) -> str:
+    kept = {name: part for name, part in value.items() if name != "status"}
+    metadata = value["metadata"].items()
+    kept["metadata"] = {name: part for name, part in metadata if name not in ("managedFields", "resourceVersion")}
+    return json.dumps(kept, sort_keys=True)
 
 
 def nginx(version: str) -> Artifact:

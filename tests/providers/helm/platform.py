@@ -69,9 +69,6 @@ class HelmPlatform(ClusterPlatform):
         """A release of other manifests."""
         return Release(service="web", artifact=nginx(version), manifests=manifests)
 
-    def fingerprint(self) -> object:
-        return self.world.store.revision
-
     def announced(self, effects: list[RequestRecord]) -> int:
         """Each of the provider's own, and each helm once: it begins with its record of what it is about to do."""
         return sum(not request.user_agent.startswith("Helm/") or _begins(request) for request in effects)

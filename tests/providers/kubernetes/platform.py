@@ -8,7 +8,6 @@ from providers.connectors import Connector, Connectors
 from providers.registry import Registry
 from providers.values import DeploymentType, LiveInstance, Manifest, Release
 from sandbox.kubernetes import KubernetesWorld
-from sandbox.kubernetes.kinds import ENDPOINTS, KINDS
 from tests.providers.cluster_platform import NAMESPACE, ClusterPlatform, nginx
 
 SHOP = """
@@ -75,15 +74,6 @@ class KubernetesPlatform(ClusterPlatform):
     def names(self, kind: str) -> list[str]:
         """The names of the objects of that kind in the shop's namespace."""
         return sorted(item["metadata"]["name"] for item in self.world.list(kind, NAMESPACE))
-
-    def fingerprint(self) -> object:
-        """All objects but Endpoints, which follow the Services and pods a moment later."""
-        return [
-            (kind.id, key, value["metadata"]["resourceVersion"])
-            for kind in KINDS
-            if kind != ENDPOINTS
-            for key, value in self.world.cluster.store.items(kind.id)
-        ]
 
 
 class KubernetesCanaryPlatform(KubernetesPlatform):
