@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,13 +15,15 @@ from db.columns import now
 from db.statuses import ExecutionKind, StageStatus, StepStatus
 from db.tables import Service, Stage, Step, Target
 from pipelines import journal
-from pipelines.instances import StageMark, TargetRow, record_instances
+from pipelines.claiming import Claim, StageMark
+from pipelines.instances import TargetRow, record_instances
 from pipelines.plan import Plan, PlannedStage, steps_in
 from pipelines.proving import Proof
 from pipelines.rows import step_row
 from pipelines.runner.results import End, Result
 from pipelines.verification import groups_of
-from providers.values import InstanceGroup, LiveInstance
+from providers.sentences import sentences
+from providers.values import Artifact, InstanceGroup, LiveInstance
 
 _DEPLOYED = (StageStatus.SUCCEEDED, StageStatus.SUCCEEDED_WITH_IGNORED_FAILURES)
 _DONE = (*_DEPLOYED, StageStatus.SKIPPED)
@@ -36,10 +39,24 @@ class StageEnd:
     reason: str | None
     live: tuple[LiveInstance, ...] | None
     triggered_by: str
+    has_begun: bool = True
+    """Whether any of its steps at a platform has: the platform is as it was otherwise."""
+
+
+@dataclass(frozen=True)
+class StepEnd:
+    """How a step ended that a platform carries, or was to carry."""
+
+    status: StepStatus
+    reason: str | None
+
+    @property
+    def has_begun(self) -> bool:
+        return self.status not in (StepStatus.PENDING, StepStatus.SKIPPED, StepStatus.ABANDONED)
 
 
 def stage_end(
-    plan: Plan, result: Result, proof: Proof | None, platform_steps: list[StepStatus]
+    plan: Plan, result: Result, proof: Proof | None, platform_steps: Sequence[StepEnd]
 ) -> tuple[StageStatus, str | None]:
     """The status a stage ends with, and why. Pure."""
     if result.stops:
@@ -48,63 +65,98 @@ def stage_end(
     if plan.kind is ExecutionKind.ROLLBACK and proof is not None:
         if proof.shortfall:
             return StageStatus.COMPLETED_WITH_DRIFT, proof.shortfall
-        if platform_steps and set(platform_steps) == {StepStatus.SKIPPED}:
-            return StageStatus.SKIPPED, result.reason or "The target was already in the wanted state."
+        if platform_steps and all(step.status is StepStatus.SKIPPED for step in platform_steps):
+            reasons = dict.fromkeys(step.reason for step in platform_steps)
+            return StageStatus.SKIPPED, sentences(*reasons) or "The target was already in the wanted state."
+    statement = proof.statement if proof else None
     if result.end is End.IGNORED:
-        return StageStatus.SUCCEEDED_WITH_IGNORED_FAILURES, result.reason
-    return StageStatus.SUCCEEDED, proof.statement if proof else None
+        return StageStatus.SUCCEEDED_WITH_IGNORED_FAILURES, sentences(statement, result.reason)
+    return StageStatus.SUCCEEDED, statement
 
 
 async def close_stage(session: AsyncSession, end: StageEnd) -> None:
     """Write a stage's end: its status, its target's present state and the instances."""
     stage = end.stage
+    wanted = await _wanted(session, stage)
     changes: dict[str, Any] = {}
     if end.live is not None:
         groups = groups_of(end.live)
         changes["left_groups"] = [group.as_json() for group in groups]
-        changes |= await _seen_artifact(session, stage, groups)
+        changes |= _seen_artifact(wanted, groups)
     if end.status not in _DONE and "artifact" not in changes:
         changes["artifact"] = None
     await journal.move_stage(session, end.execution_id, stage.id, end.status, end.reason, **changes)
     if stage.target_id is None:
         return
-    at = now()
-    succeeded = stage.original_stage_id is None and end.status in _DEPLOYED
-    target = await _update_target(session, stage, {"last_deployed_at": at} if succeeded else {})
-    if end.live is not None:
-        mark = StageMark(stage.id, end.execution_id, end.triggered_by, at)
-        await record_instances(session, target, end.live, mark)
+    mark = StageMark(stage.id, end.execution_id, end.triggered_by, now(), artifact=wanted)
+    if stage.original_stage_id is not None:
+        await _close_in(session, stage, end.live, mark)
+    elif end.status in _DEPLOYED:
+        mark = replace(mark, claim=Claim.ITS_VERSION)
+        await _close_in(session, stage, end.live, mark, {"last_deployed_at": mark.at})
+    elif end.has_begun:
+        await _close_what_failed(session, stage, end.live, replace(mark, claim=Claim.WHAT_IT_BROUGHT))
 
 
-async def _seen_artifact(
-    session: AsyncSession, stage: PlannedStage, groups: tuple[InstanceGroup, ...]
-) -> dict[str, Any]:
+async def _close_in(
+    session: AsyncSession,
+    stage: PlannedStage,
+    live: tuple[LiveInstance, ...] | None,
+    mark: StageMark,
+    deployed: dict[str, datetime] | None = None,
+) -> None:
+    """The target stands at this stage from now on."""
+    target = await _update_target(session, stage, deployed or {})
+    if live is not None:
+        await record_instances(session, target, live, mark)
+
+
+async def _close_what_failed(
+    session: AsyncSession, stage: PlannedStage, live: tuple[LiveInstance, ...] | None, mark: StageMark
+) -> None:
+    """The target stands where it stood, unless the deployment brought something there, or may have."""
+    row = (await session.execute(sa.select(Target).where(col(Target.id) == stage.target_id))).scalar_one()
+    if live is not None and row.resolved is not None:
+        spec = (await _resolved(session, stage))["spec"]
+        if row.resolved["spec"] != spec and not any(mark.has(instance) for instance in live):
+            return
+        target = TargetRow(row.id, row.service_id, row.environment_id, row.infrastructure_id)
+        found = await record_instances(session, target, live, mark)
+        if not found.claimed:
+            return
+    await _close_in(session, stage, live, mark)
+
+
+async def _wanted(session: AsyncSession, stage: PlannedStage) -> Artifact | None:
+    found = (await session.execute(sa.select(col(Stage.artifact)).where(col(Stage.id) == stage.id))).scalar_one()
+    return None if found is None else Artifact.model_validate(found)
+
+
+def _seen_artifact(wanted: Artifact | None, groups: tuple[InstanceGroup, ...]) -> dict[str, Any]:
     """The stage's artifact as the platform shows it (with digest and revision): what was asked for, where it runs,
     or else another version of it."""
-    wanted = (await session.execute(sa.select(col(Stage.artifact)).where(col(Stage.id) == stage.id))).scalar_one()
     if wanted is None:
         return {}
-    same = [group.artifact for group in groups if group.artifact.image == wanted["image"]]
-    exact = [artifact for artifact in same if artifact.tag == wanted["tag"]]
+    same = [group.artifact for group in groups if group.artifact.image == wanted.image]
+    exact = [artifact for artifact in same if artifact.tag == wanted.tag]
     return {"artifact": found.as_json()} if (found := next(iter(exact or same), None)) else {}
+
+
+async def _resolved(session: AsyncSession, stage: PlannedStage) -> dict[str, Any]:
+    """The spec and the release of what the stage deploys, or brings back."""
+    of = stage.original_stage_id or stage.id
+    found = (await session.execute(sa.select(col(Stage.resolved)).where(col(Stage.id) == of))).scalar_one() or {}
+    return {key: found.get(key) for key in ("spec", "release")}
 
 
 async def _update_target(session: AsyncSession, stage: PlannedStage, deployed: dict[str, datetime]) -> TargetRow:
     """Point the target at the stage that put it into its present state; `deployed` says when, if it did."""
-    resolved = (
-        await session.execute(
-            sa.select(col(Stage.resolved)).where(col(Stage.id) == (stage.original_stage_id or stage.id))
-        )
-    ).scalar_one() or {}
+    resolved = await _resolved(session, stage)
     row = (
         await session.execute(
             sa.update(Target)
             .where(col(Target.id) == stage.target_id)
-            .values(
-                current_stage_id=stage.id,
-                resolved={key: resolved.get(key) for key in ("spec", "release")},
-                **deployed,
-            )
+            .values(current_stage_id=stage.id, resolved=resolved, **deployed)
             .returning(
                 col(Target.id),
                 col(Target.service_id),
@@ -120,14 +172,14 @@ async def _update_target(session: AsyncSession, stage: PlannedStage, deployed: d
 
 async def close_steps(
     session: AsyncSession, execution_id: str, stage_id: str, status: StepStatus
-) -> list[StepStatus]:
-    """End the steps that never got their turn; returns the statuses of the steps that a platform carried.
+) -> list[StepEnd]:
+    """End the steps that never got their turn; returns how those stood that a platform carries.
 
     A step that runs was ended by nobody: a defect came between.
     """
     rows = (
         await session.execute(
-            sa.select(col(Step.id), col(Step.status), col(Step.at_platform))
+            sa.select(col(Step.id), col(Step.status), col(Step.status_reason), col(Step.at_platform))
             .where(col(Step.stage_id) == stage_id)
             .order_by(col(Step.ordinal))
         )
@@ -138,7 +190,7 @@ async def close_steps(
         elif row.status is StepStatus.RUNNING:
             reason = "The execution ended unexpectedly."
             await journal.move_step(session, execution_id, stage_id, row.id, StepStatus.FAILED, reason)
-    return [row.status for row in rows if row.at_platform]
+    return [StepEnd(row.status, row.status_reason) for row in rows if row.at_platform]
 
 
 async def add_rollback_steps(session: AsyncSession, stage: PlannedStage) -> None:

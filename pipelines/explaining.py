@@ -47,13 +47,14 @@ def explain(
 
     `abort_reason` is the wish to stop, which may have come too late.
     """
+    restored = _restored(stages) if kind is ExecutionKind.ROLLBACK else None
     if status is _E.ABORTED:
         left = [f'Stage "{stage.name}": {part}' for stage in stages if (part := left_part(stage.reason))]
-        return sentences(abort_reason, *left) if left else abort_reason
+        return sentences(abort_reason, restored, *left) if restored or left else abort_reason
     telling = next((stage for stage in stages if stage.status is _TELLING.get(status)), None)
     said = f'Stage "{telling.name}": {telling.reason}' if telling and telling.reason else None
-    if status is _E.SUCCEEDED and kind is ExecutionKind.ROLLBACK:
-        said = _restored(stages)
+    if restored:
+        said = sentences(said, restored)
     if abort_reason is None or status is _E.FAILED:
         return said
     return sentences(said, f"Nothing was left to stop when it was asked to: {abort_reason}")

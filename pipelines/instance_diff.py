@@ -11,11 +11,13 @@ from providers.values import LiveInstance
 
 @dataclass(frozen=True)
 class StoredInstance:
-    """A stored live instance: `columns` are those that the platform decides."""
+    """A stored live instance: `columns` are those that the platform decides, `origin` those that say which stage
+    brought it."""
 
     id: str
     key: str
     columns: Mapping[str, Any]
+    origin: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Diff:
     added: tuple[LiveInstance, ...] = ()
     updated: tuple[tuple[str, LiveInstance], ...] = ()
     removed: tuple[str, ...] = ()
+    claimed: int = 0
+    """How many instances count as those of the stage that was looked at, if one was."""
 
     def __len__(self) -> int:
         return len(self.added) + len(self.updated) + len(self.removed)
@@ -47,8 +51,11 @@ def diff(stored: Iterable[StoredInstance], live: Iterable[LiveInstance]) -> Diff
     return Diff(added, tuple(updated), tuple(removed))
 
 
+PLATFORM_COLUMNS = ("group", "display_name", "image", "tag", "digest", "revision", "health", "details")
+
+
 def columns_of(instance: LiveInstance) -> dict[str, Any]:
-    """The columns of the instance's row that the platform decides."""
+    """`PLATFORM_COLUMNS`, those of the instance's row that the platform decides."""
     artifact = instance.artifact
     return {
         "group": instance.group,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from db.folding import Folded
@@ -16,7 +17,7 @@ from db.queries.environments import InfrastructureRow
 from db.queries.executions import ExecutionRow
 from db.queries.grouping import grouped
 from db.queries.keys import KeyTable, distinct_keys, key_table
-from db.statuses import RollbackStatus
+from db.statuses import RollbackStatus, StageStatus
 from db.tables import Execution, Infrastructure, Instance, Stage, Target
 
 Place = tuple[str, str]
@@ -112,13 +113,22 @@ async def infrastructures_by_place(
 async def current_stages_by_place(
     connection: AsyncConnection, places: Sequence[Place]
 ) -> list[tuple[CurrentStageRow, ...]]:
-    """The rollback status of the stage that each of a place's targets stands at."""
+    """The rollback status of the stage that each of a place's targets stands at.
+
+    Where a deployment failed on the way to another one, that is the most recent one that succeeded: the one that a
+    rollback is about.
+    """
     keys = distinct_keys(places, connection.dialect.name == "sqlite")
+    deployed = aliased(Stage)
+    is_deployment, shown = col(Stage.original_stage_id).is_(None), col(Stage.rollback_status)
+    failed = sa.and_(is_deployment, col(Stage.status).in_((StageStatus.FAILED, StageStatus.ABORTED)))
+    status = sa.case((failed, sa.func.coalesce(col(deployed.rollback_status), shown)), else_=shown)
     statement = (
-        sa.select(*_PLACE, col(Stage.rollback_status))
+        sa.select(*_PLACE, status)
         .select_from(keys.source)
         .join(Target, _at(keys))
         .join(Stage, col(Stage.id) == col(Target.current_stage_id))
+        .outerjoin(deployed, col(deployed.id) == col(Target.deployed_stage_id))
     )
     return grouped(await connection.execute(statement), CurrentStageRow, places, width=2)
 

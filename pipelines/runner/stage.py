@@ -158,8 +158,8 @@ class StageRunner:
         return result
 
     async def _close(self, session: AsyncSession, result: Result, proof: Proof | None) -> None:
-        statuses = await close_steps(session, self.work.execution_id, self.stage.id, StepStatus.ABANDONED)
-        status, reason = stage_end(self.work.plan, result, proof, statuses)
+        steps = await close_steps(session, self.work.execution_id, self.stage.id, StepStatus.ABANDONED)
+        status, reason = stage_end(self.work.plan, result, proof, steps)
         if result.stops and not self.work.is_rollback and proof is not None and self._provider is not None:
             left = await left_behind(session, self.stage.id, self._provider.step_types, proof)
             reason = sentences(reason, left) if left else reason
@@ -172,5 +172,6 @@ class StageRunner:
                 reason=reason,
                 live=proof.live if proof else None,
                 triggered_by=self.work.triggered_by,
+                has_begun=any(step.has_begun for step in steps),
             ),
         )

@@ -167,7 +167,7 @@ class Scene:
                 "identifier": identifier,
                 "name": identifier,
                 "type": name,
-                "timeout": "60s",
+                "timeout": "300s",
                 "spec": _plain(step),
             }
         }

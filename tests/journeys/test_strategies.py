@@ -97,6 +97,8 @@ def test_a_swap_is_undone_by_a_swap(yard: Yard) -> None:
     execution = blue_green.deploy(NEW)
     assert sorted(blue_green.tags()) == [OLD] * 2 + [NEW] * 2
     assert color(yard) == "green"
+    shown = {(one["artifact"]["tag"], one["execution"]["id"] == execution) for one in yard.instances()}
+    assert shown == {(OLD, False), (NEW, True)}, "the idle colour is of the deployment whose version it runs"
     rolled_back(yard, execution)
     assert (blue_green.tags(), color(yard)) == ([OLD] * 2, "blue")
 

@@ -73,7 +73,11 @@ class Reference:
     live: dict[str, Version | None] = field(default_factory=lambda: dict[str, Version | None].fromkeys(PLACES))
     latest: dict[str, Run] = field(default_factory=dict[str, Run])
     state_of: dict[str, Run] = field(default_factory=dict[str, Run])
+    """By place, the run that brought what runs there."""
+    stands_at: dict[str, Run] = field(default_factory=dict[str, Run])
+    """By place, the run that left it as it is: what comes there of itself, or by hand, counts as its."""
     held: Run | None = None
+    held_tag: str = ""
 
     def holder(self, place: str) -> Run | None:
         held = self.held
@@ -89,7 +93,7 @@ class Reference:
         for part in parts:
             part.status = "RUNNING"
             if hold and part.place == "prod":
-                self.held = run
+                self.held, self.held_tag = run, tag
                 return run
             if not self._deploy_part(run, part, tag, fails_in):
                 return run
@@ -109,7 +113,8 @@ class Reference:
         run, self.held = self.held, None
         assert run is not None
         run.part("prod").status = "ABORTED"
-        self.state_of["prod"] = run
+        if run.original is not None:
+            self._stand("prod", run)
         self._leave(run, "ABORTED")
 
     def roll_back(self, run: Run, places: frozenset[str], sabotaged: bool, hold: bool) -> Run:
@@ -135,13 +140,19 @@ class Reference:
         now = self.live[place]
         assert now is not None
         changed = replace(now, image=image or now.image, copies=now.copies if copies is None else copies)
+        if changed.copies and (changed.image != now.image or not now.copies):
+            # What a deployment under way is to bring cannot be told from it when somebody brings it by hand.
+            held = self.held if place == "prod" and changed.image == self.held_tag else None
+            self.state_of[place] = held if held and held.original is None else self.stands_at[place]
         self.live[place] = changed
         return changed
 
     def _deploy_part(self, run: Run, part: Part, tag: str, fails_in: str) -> bool:
-        part.before = self.live[part.place]
+        part.before = before = self.live[part.place]
         self.live[part.place] = part.after = Version(tag, COPIES, tag)
-        self.state_of[part.place] = run
+        runs_already = before is not None and before.copies > 0 and before.image == tag
+        if fails_in != part.place or not runs_already or self.state_of.get(part.place) is run:
+            self._stand(part.place, run)
         part.status = "FAILED" if fails_in == part.place else "SUCCEEDED"
         if part.status == "FAILED":
             self._leave(run, "FAILED")
@@ -155,13 +166,16 @@ class Reference:
     def _undo(self, undo: Run, sabotaged: bool) -> None:
         for part in undo.parts:
             assert part.undoes is not None
-            self.state_of[part.place] = undo
+            self._stand(part.place, undo)
             if sabotaged and part.place == "staging":
                 part.status = "FAILED"
                 return self._leave(undo, "FAILED")
             part.status, self.live[part.place] = "SUCCEEDED", part.undoes.before
         undo.status = "SUCCEEDED"
         return None
+
+    def _stand(self, place: str, run: Run) -> None:
+        self.state_of[place] = self.stands_at[place] = run
 
     def _leave(self, run: Run, status: str) -> None:
         run.status = status
@@ -171,7 +185,7 @@ class Reference:
     # What is answered.
 
     def scope_of_instance(self, place: str) -> tuple[Run, frozenset[str]]:
-        """An instance stands for the stage that its place is in."""
+        """An instance stands for the stage that brought it."""
         return self.scope_of(self.state_of[place], place)
 
     def scope_of(self, run: Run, place: str) -> tuple[Run, frozenset[str]]:

@@ -12,12 +12,15 @@ from db.statuses import (
     ExecutionStatus,
     RollbackStatus,
     StageStatus,
+    StepStatus,
     most_telling,
     undo_outcome,
 )
+from pipelines.closing import StepEnd, stage_end
 from pipelines.documents.failure import ActionType, FailureKind, RunsAfter
 from pipelines.explaining import StageEnd, explain
-from pipelines.plan import Strategy
+from pipelines.plan import Plan, Strategy
+from pipelines.proving import Proof
 from pipelines.runner.results import Decision, End, Result, decide, execution_status, runs, worst
 
 IGNORE_TIMEOUT = Strategy(errors=(FailureKind.TIMEOUT,), action=ActionType.IGNORE)
@@ -119,6 +122,38 @@ def test_a_stage_is_undone_by_its_own_end_and_by_nothing_less(end: StageStatus) 
     assert undo_outcome(end) is (RollbackStatus.SUCCESS if undone else RollbackStatus.FAILURE)
 
 
+STEP = StepStatus
+PROVED = Proof(live=(), compared=True, restored="Restored and verified: 2 of web at web:1.")
+
+
+@pytest.mark.parametrize(
+    ("steps", "result", "end"),
+    [
+        ([(STEP.SUCCEEDED, None)], Result(end=End.DONE), (S.SUCCEEDED, PROVED.restored)),
+        (
+            [(STEP.SKIPPED, "There is no canary"), (STEP.SKIPPED, "All is as it was")],
+            Result(end=End.DONE, reason="There is no canary"),
+            (S.SKIPPED, "There is no canary. All is as it was."),
+        ),
+        (
+            [(STEP.SKIPPED, "There is no canary"), (STEP.SUCCEEDED, None)],
+            Result(end=End.DONE, reason="There is no canary"),
+            (S.SUCCEEDED, PROVED.restored),
+        ),
+        (
+            [(STEP.SUCCEEDED, None)],
+            Result(end=End.IGNORED, reason="The script failed"),
+            (S.SUCCEEDED_WITH_IGNORED_FAILURES, f"{PROVED.restored} The script failed."),
+        ),
+    ],
+)
+def test_a_stage_of_a_rollback_says_what_was_restored_or_why_nothing_had_to_be(
+    steps: list[tuple[StepStatus, str | None]], result: Result, end: tuple[StageStatus, str]
+) -> None:
+    plan = Plan(kind=BACK, stages=())
+    assert stage_end(plan, result, PROVED, [StepEnd(*step) for step in steps]) == end
+
+
 def ends(**stages: StageStatus) -> list[StageEnd]:
     return [StageEnd(name=name, status=status, reason="why") for name, status in stages.items()]
 
@@ -141,6 +176,8 @@ def ends(**stages: StageStatus) -> list[StageEnd]:
             'Stage "a": why',
         ),
         (BACK, E.ABORTED, ends(a=S.ABORTED), "X", "X"),
+        (BACK, E.ABORTED, ends(b=S.SUCCEEDED, a=S.ABORTED), "X", 'X. Restored and verified: "b".'),
+        (BACK, E.FAILED, ends(b=S.SUCCEEDED, a=S.FAILED), None, 'Stage "a": why. Restored and verified: "b".'),
     ],
 )
 def test_an_end_is_explained(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.claiming import NOBODY
 from pipelines.instance_diff import Diff, StoredInstance, columns_of, diff
 from providers.values import InstanceHealth, LiveInstance
 from tests.pipelines.instances.seeds import live
 
 
 def row(instance: LiveInstance) -> StoredInstance:
-    return StoredInstance(f"id-{instance.key}", instance.key, columns_of(instance))
+    return StoredInstance(f"id-{instance.key}", instance.key, columns_of(instance), NOBODY)
 
 
 def test_nothing_differs() -> None:

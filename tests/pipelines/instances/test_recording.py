@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from db.tables import Instance
-from pipelines.instances import StageMark, record_instances
+from pipelines.claiming import NOBODY, Claim, StageMark
+from pipelines.instances import record_instances
 from pipelines.runtime import Runtime
-from providers.values import InstanceHealth, LiveInstance
+from providers.values import Artifact, InstanceHealth, LiveInstance
 from tests.pipelines.instances.seeds import Seed, add_stage, live, seed, stored
 from tests.support.runtimes import open_runtime
 
+WEB_2 = Artifact(display_name="web:2", image="web", tag="2")
 
-async def stage(runtime: Runtime, seeded: Seed, sequence: int, by: str, *instances: LiveInstance) -> StageMark:
-    """A stage that ends with these instances."""
+
+async def stage(
+    runtime: Runtime,
+    seeded: Seed,
+    sequence: int,
+    by: str,
+    *instances: LiveInstance,
+    claim: Claim = Claim.EVERYTHING,
+    artifact: Artifact | None = None,
+) -> StageMark:
+    """A stage that ends with these instances; `artifact` is what it was to have running."""
     async with runtime.database.write() as session:
-        mark = await add_stage(session, seeded, sequence, by)
+        mark = replace(await add_stage(session, seeded, sequence, by), claim=claim, artifact=artifact)
         await record_instances(session, seeded.target, instances, mark)
     return mark
 
@@ -26,12 +38,7 @@ async def sync(runtime: Runtime, seeded: Seed, *instances: LiveInstance) -> None
 
 
 def points_at(row: Instance, mark: StageMark) -> bool:
-    return (row.stage_id, row.execution_id, row.deployed_by, row.deployed_at) == (
-        mark.stage_id,
-        mark.execution_id,
-        mark.by,
-        mark.at,
-    )
+    return {name: getattr(row, name) for name in NOBODY} == mark.columns
 
 
 def test_a_deployment_and_the_next(database_url: str) -> None:
@@ -56,6 +63,54 @@ def test_a_deployment_and_the_next(database_url: str) -> None:
             gone = await stored(runtime, seeded.target.id, removed=True)
             assert gone.keys() == {"a"}
             assert points_at(gone["a"], first), "history is not rewritten"
+
+    asyncio.run(scenario())
+
+
+def test_what_runs_another_version_keeps_the_stage_that_brought_it(database_url: str) -> None:
+    """An idle colour is no work of the deployment that left it idle; what has an image of its own is."""
+
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            seeded = await seed(runtime)
+            beside = live("store", artifact=Artifact(display_name="store:7", image="store", tag="7"))
+            first = await stage(runtime, seeded, 1, "ann", live("blue", group="blue"), beside)
+            both = (live("blue", group="blue"), live("green", "2", group="green"), beside)
+            second = await stage(runtime, seeded, 2, "bob", *both, claim=Claim.ITS_VERSION, artifact=WEB_2)
+            rows = await stored(runtime, seeded.target.id)
+            assert points_at(rows["blue"], first)
+            assert points_at(rows["green"], second)
+            assert points_at(rows["store"], second)
+            # Restarted, the idle one is still of the first, which its like tells.
+            await sync(runtime, seeded, live("blue2", group="blue"), live("green2", "2", group="green"), beside)
+            rows = await stored(runtime, seeded.target.id)
+            assert (points_at(rows["blue2"], first), points_at(rows["green2"], second)) == (True, True)
+            # A rollback is about all that is there.
+            third = await stage(runtime, seeded, 3, "eve", live("blue2", group="blue"), beside)
+            assert all(points_at(row, third) for row in (await stored(runtime, seeded.target.id)).values())
+
+    asyncio.run(scenario())
+
+
+def test_a_deployment_that_failed_has_what_it_brought_and_nothing_else(database_url: str) -> None:
+    """What scales meanwhile is not its work."""
+
+    async def scenario() -> None:
+        async with open_runtime(database_url) as runtime:
+            seeded = await seed(runtime)
+            first = await stage(runtime, seeded, 1, "ann", live("a"), live("b"))
+            meanwhile = (live("a"), live("more"), live("broken", "2"))
+            failed = await stage(
+                runtime, seeded, 2, "bob", *meanwhile, claim=Claim.WHAT_IT_BROUGHT, artifact=WEB_2
+            )
+            rows = await stored(runtime, seeded.target.id)
+            assert {key: points_at(row, failed) for key, row in rows.items()} == {
+                "a": False,
+                "more": False,
+                "broken": True,
+            }
+            assert points_at(rows["a"], first)
+            assert points_at(rows["more"], first)
 
     asyncio.run(scenario())
 
