@@ -15,6 +15,13 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_UNREACHABLE = "The database cannot be reached"
+_KINDS = {
+    sqlite3.SQLITE_FULL: "The disk of the database is full",
+    sqlite3.SQLITE_IOERR: "The disk of the database reports errors",
+    sqlite3.SQLITE_READONLY: "The database cannot be written to",
+    sqlite3.SQLITE_BUSY: "The database is held by somebody else",
+}
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 # SQLSTATE of a write to a PostgreSQL server that is a standby, as after a fail-over.
@@ -32,6 +39,13 @@ def is_outage(error: BaseException | None) -> bool:
     if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
         return False
     return isinstance(error, OperationalError | InterfaceError)
+
+
+def outage_in_words(error: BaseException | None) -> str:
+    """What a client is told of an outage: what is wrong, as far as the database tells, and nothing else of it."""
+    code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
+    # The extended codes have the kind in their last byte.
+    return f"{_KINDS.get(code & 0xFF, _UNREACHABLE) if code is not None else _UNREACHABLE}; try again."
 
 
 async def outlast(attempt: Callable[[bool], Awaitable[T]]) -> T:

@@ -163,7 +163,8 @@ class Provider(Verbs[TargetT, SnapshotT], Protocol[TargetT, SnapshotT]):
 
     The declarations: `yaml_type` is the deployment type as the YAML spells it; `infrastructure_type` the YAML
     `type` and `target_model` the model of the `spec` of an infrastructure definition (frozen; camelCase aliases;
-    unknown keys refused); `manifest_types` what a service may carry, by YAML type; `step_types` the steps;
+    unknown keys refused); `connector_type` leads to the platform, and through `source_connector_types` manifests
+    can be fetched; `manifest_types` what a service may carry, by YAML type; `step_types` the steps;
     `details_model` what an instance shows of itself; `safeguards` names, for each call that changes something, the
     token or precondition that makes it safe to repeat; and `late_words` are the first words of expressions in
     manifests that the platform itself fills in: they reach it as they are written.
@@ -173,6 +174,7 @@ class Provider(Verbs[TargetT, SnapshotT], Protocol[TargetT, SnapshotT]):
     yaml_type: str
     infrastructure_type: str
     connector_type: str
+    source_connector_types: frozenset[str]
     target_model: type[TargetT]
     snapshot_model: type[SnapshotT]
     details_model: type[InstanceDetails]

@@ -20,6 +20,7 @@ class Platform(Generic[TargetT, SnapshotT]):
     """
 
     verbs: str
+    source_connector_types: frozenset[str] = frozenset()
 
     def __init__(self, connectors: Connectors) -> None:
         self._connectors = connectors

@@ -46,6 +46,11 @@ class Registry:
         """The provider that can check connectors of that type; None for a type that nothing here uses."""
         return next((provider for provider in self if provider.connector_type == connector_type), None)
 
+    @property
+    def source_types(self) -> frozenset[str]:
+        """The types of connectors that manifests can be fetched through."""
+        return frozenset[str]().union(*(provider.source_connector_types for provider in self))
+
     def load(self) -> None:
         """Import the verbs of the platforms that the connectors lead to, so that no request has to wait for it."""
         used = {connector.type for connector in self.connectors.by_identifier.values()}

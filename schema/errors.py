@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from graphql import GraphQLError, GraphQLSyntaxError
 
-from db.outages import is_outage
+from db.outages import is_outage, outage_in_words
 from resolvers.errors import InputRefused
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def _coded(error: GraphQLError, incidents: dict[int, str]) -> GraphQLError:
         if id(original) not in incidents:
             incidents[id(original)] = "UNAVAILABLE"
             logger.warning("the database is unavailable: %s", original)
-        return _visible(error, "The database cannot be reached; try again.", "UNAVAILABLE")
+        return _visible(error, outage_in_words(original), "UNAVAILABLE")
     if original is not None and not isinstance(original, GraphQLError):
         return _masked(error, original, incidents)
     if isinstance(error, GraphQLSyntaxError):

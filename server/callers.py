@@ -17,12 +17,12 @@ from starlette.datastructures import Headers
 
 from db.columns import now
 from db.database import Database
+from db.outages import outage_in_words
 from db.security import ANONYMOUS
 from db.security.access import Standing, unrestricted
 from db.security.tokens import OWN_PREFIX, TokenRow, name_in_use, token_by_id, token_of
 
 _RECHECK_SECONDS = 30.0
-_NO_DATABASE = "The database cannot be reached; try again."
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 
 
@@ -122,7 +122,7 @@ class TokenDoor:
             async with self.database().read() as connection:
                 return await token_of(connection, secret)
         except (SQLAlchemyError, OSError) as error:
-            raise CannotTell(_NO_DATABASE) from error
+            raise CannotTell(outage_in_words(error)) from error
 
     async def _vouched_for(self, verifier: Verifier, text: str, address: str | None) -> Caller:
         standing = await verifier.verify(text)
@@ -130,7 +130,7 @@ class TokenDoor:
             async with self.database().read() as connection:
                 taken = await name_in_use(connection, standing.subject)
         except (SQLAlchemyError, OSError) as error:
-            raise CannotTell(_NO_DATABASE) from error
+            raise CannotTell(outage_in_words(error)) from error
         if taken:
             raise Unauthenticated("The subject is the name of a machine token here; nobody else may have it.")
         return Caller(standing.subject, address, standing=standing)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import closing
@@ -18,67 +17,35 @@ from db import migrate
 from db.database import Database
 from db.statuses import ACTIVE_EXECUTIONS
 from db.tables import Execution
-from providers.connectors import Connector, ConnectorsError, load_connectors
-from providers.errors import ProviderError
-from providers.registry import Registry
+from providers.connectors import Connectors, ConnectorsError, load_connectors
+from server.connector_checks import reachable, referred_to
 from server.consistency import consistency
 from server.findings import Finding
 from server.health import probe_database
 from server.settings import Settings
 
-_ANSWER_SECONDS = 5.0
-
 
 async def check(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which they were looked at. Changes nothing."""
-    findings = await _connectors(settings.connectors)
+    try:
+        connectors = load_connectors(settings.connectors)
+        findings = await reachable(connectors, settings.connectors)
+    except ConnectorsError as error:
+        connectors, findings = None, [Finding("connectors", False, str(error))]
     path = _sqlite_file(settings.resolved_database_url)
     if path is not None and not path.exists():
         return [*findings, Finding("database", True, f"{path} is not there yet; the first start creates it")]
     if path is not None:
         findings += [_intact("database file", path), _intact("engine file", path.with_name(f"{path.name}-engine"))]
     try:
-        async for finding in _asked(settings):
+        async for finding in _asked(settings, connectors):
             findings.append(finding)
     except DBAPIError as error:
         findings.append(Finding("database", False, str(error.args[0] if error.args else error)))
     return findings
 
 
-async def _connectors(path: Path | None) -> list[Finding]:
-    """Whether the connectors file can be used, and who answers at each connector of it."""
-    try:
-        connectors = load_connectors(path)
-    except ConnectorsError as error:
-        return [Finding("connectors", False, str(error))]
-    names = sorted(connectors.identifiers())
-    none = "none (UNSHIP_CONNECTORS is not set)" if path is None else "none (the file lists none)"
-    registry = Registry(connectors)
-    try:
-        reached = await asyncio.gather(*(_reached(registry, connectors.by_identifier[name]) for name in names))
-    finally:
-        await registry.close()
-    return [Finding("connectors", True, ", ".join(names) or none), *reached]
-
-
-async def _reached(registry: Registry, connector: Connector) -> Finding:
-    what = f"connector {connector.identifier}"
-    provider = registry.of_connector(connector.type)
-    if provider is None:
-        known = ", ".join(sorted({one.connector_type for one in registry}))
-        return Finding(
-            what, False, f'nothing here uses connectors of the type "{connector.type}" (known: {known})'
-        )
-    try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return Finding(what, True, f"reachable, {await provider.check(connector.identifier)}")
-    except TimeoutError:
-        return Finding(what, False, f"it did not answer within {_ANSWER_SECONDS:g} s")
-    except ProviderError as error:
-        return Finding(what, False, str(error))
-
-
-async def _asked(settings: Settings) -> AsyncGenerator[Finding]:
+async def _asked(settings: Settings, connectors: Connectors | None) -> AsyncGenerator[Finding]:
     newest = ScriptDirectory(str(Path(migrate.__file__).parent / "migrations")).get_current_head()
     database = Database(settings.resolved_database_url)
     try:
@@ -94,7 +61,12 @@ async def _asked(settings: Settings) -> AsyncGenerator[Finding]:
         yield Finding("writing", True, "possible")
         yield Finding("executions under way", True, str(running))
         # What an older one lacks cannot be asked for.
-        for finding in await consistency(settings, database) if present == newest else ():
+        if present != newest:
+            return
+        if connectors is not None:
+            async with database.read() as connection:
+                yield await referred_to(connectors, connection)
+        for finding in await consistency(settings, database):
             yield finding
     finally:
         await database.close()

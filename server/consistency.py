@@ -7,7 +7,6 @@ so twice. Every problem says what to do. Imports db and pipelines.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,10 +16,9 @@ from db.database import Database
 from db.queries import consistency as ask
 from pipelines.engine_database import KEPT, workflows
 from server.audit_commands import verified
-from server.findings import Finding
+from server.findings import Finding, summed_up
 from server.settings import Settings, SettingsError
 
-_NAMED = 3
 # What a running server needs to hand over, to take over and to tidy up, beyond what its lease is.
 _AGAIN_SECONDS = 3.0
 _TAKEOVER = timedelta(seconds=10)
@@ -45,7 +43,7 @@ async def _references(connection: AsyncConnection) -> Finding:
         f"{one.rows} rows of {one.table} name in {one.column} a row of {one.referred} that is not there"
         for one in broken
     ]
-    return _finding("references", found, f"{len(list(ask.references()))} kinds, none is broken", _RESTORE)
+    return summed_up("references", found, f"{len(list(ask.references()))} kinds, none is broken", _RESTORE)
 
 
 async def _events(connection: AsyncConnection) -> Finding:
@@ -54,7 +52,7 @@ async def _events(connection: AsyncConnection) -> Finding:
         f" {one.last}"
         for one in await ask.gaps_in_events(connection)
     ]
-    return _finding("events", found, "numbered without gaps", _RESTORE)
+    return summed_up("events", found, "numbered without gaps", _RESTORE)
 
 
 async def _statuses(connection: AsyncConnection) -> Finding:
@@ -70,7 +68,7 @@ async def _statuses(connection: AsyncConnection) -> Finding:
         f"execution {one} is said to be in a rollback, and none is under way"
         for one in await ask.rollbacks_without_end(connection)
     ]
-    return _finding("statuses", found, "as the events tell them", _RESTORE)
+    return summed_up("statuses", found, "as the events tell them", _RESTORE)
 
 
 async def _locks(connection: AsyncConnection) -> Finding:
@@ -80,13 +78,13 @@ async def _locks(connection: AsyncConnection) -> Finding:
     ]
     if found:
         todo = "let them go, or nothing can be deployed there: set active to false in those executiontarget rows"
-        return _finding("locks", found, "", todo)
+        return summed_up("locks", found, "", todo)
     found = [
         f"execution {execution} is under way and does not hold its target {target}"
         for target, execution in await ask.active_without_locks(connection)
     ]
     todo = "abort it before anything else is deployed there (abortExecution), and report this as a defect"
-    return _finding("locks", found, "every target is held by nobody, or by an execution under way", todo)
+    return summed_up("locks", found, "every target is held by nobody, or by an execution under way", todo)
 
 
 _QUESTIONS = (_references, _events, _statuses, _locks)
@@ -101,7 +99,7 @@ async def _engine(database: Database) -> Finding:
         lost, left = lost & lost_still, left & left_still
     if left:
         place = "the file that ends in -engine" if database.is_sqlite else "the schema dbos"
-        return _finding(
+        return summed_up(
             "engine",
             [f"it carries execution {one}, which {why}" for one, why in sorted(left)],
             "",
@@ -110,7 +108,7 @@ async def _engine(database: Database) -> Finding:
         )
     found = [f"execution {one} is under way, and the engine does not carry it" for one in sorted(lost)]
     todo = "start a server, which hands it over; one that runs does so within 20 s, or its log says why not"
-    return _finding("engine", found, "carries what is under way", todo)
+    return summed_up("engine", found, "carries what is under way", todo)
 
 
 async def _engine_once(database: Database) -> tuple[set[str], set[tuple[str, str]]]:
@@ -138,7 +136,7 @@ async def _carriers(database: Database, lease: timedelta) -> Finding:
         await asyncio.sleep(_AGAIN_SECONDS)
         found &= await _orphans(database, lease + _TAKEOVER)
     todo = "start a server, which takes them over"
-    return _finding("carriers", sorted(found), "every execution under way has one that lives", todo)
+    return summed_up("carriers", sorted(found), "every execution under way has one that lives", todo)
 
 
 async def _orphans(database: Database, patience: timedelta) -> set[str]:
@@ -166,11 +164,3 @@ async def _audit_log(settings: Settings, database: Database) -> Finding:
     return Finding(
         "audit log", False, f"{what}; find out who can write to the database, and keep a copy of it as it is"
     )
-
-
-def _finding(what: str, problems: Sequence[str], fine: str, todo: str) -> Finding:
-    if not problems:
-        return Finding(what, True, fine)
-    count = f"{ask.MOST} or more" if len(problems) >= ask.MOST else str(len(problems))
-    more = f" ({count} in all)" if len(problems) > _NAMED else ""
-    return Finding(what, False, f"{', '.join(problems[:_NAMED])}{more}; {todo}")

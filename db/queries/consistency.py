@@ -19,7 +19,18 @@ from db.statuses import (
     ExecutionKind,
     RollbackStatus,
 )
-from db.tables import Event, Execution, ExecutionTarget, Executor, Service, Stage, Step
+from db.tables import (
+    Environment,
+    Event,
+    Execution,
+    ExecutionTarget,
+    Executor,
+    Infrastructure,
+    Service,
+    Stage,
+    Step,
+)
+from providers.values import DeploymentType
 
 # More of a kind say nothing new.
 MOST = 100
@@ -55,6 +66,15 @@ class EventCount(NamedTuple):
 class StatusRow(NamedTuple):
     execution_id: str
     status: str
+
+
+class ConnectorUse(NamedTuple):
+    """The connector that an infrastructure names."""
+
+    infrastructure: str
+    environment: str
+    deployment_type: DeploymentType
+    connector: str | None
 
 
 class Unlike(NamedTuple):
@@ -208,3 +228,16 @@ async def claims_without_holder(connection: AsyncConnection, lease: timedelta) -
 
 async def _some(connection: AsyncConnection, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Any]:
     return (await connection.execute(query.limit(MOST))).all()
+
+
+async def connectors_used(connection: AsyncConnection) -> list[ConnectorUse]:
+    """Of every infrastructure, in the order of their environments."""
+    named = col(Infrastructure.spec)["connectorRef"].as_string()
+    rows = await connection.execute(
+        sa.select(
+            col(Infrastructure.identifier), col(Environment.identifier), col(Infrastructure.deployment_type), named
+        )
+        .join(Environment, col(Environment.id) == col(Infrastructure.environment_id))
+        .order_by(col(Environment.identifier), col(Infrastructure.identifier))
+    )
+    return [ConnectorUse(*row) for row in rows]

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from providers.helm.values import (
     CHART,
     HTTP,
+    HTTP_CONNECTOR,
     OCI,
+    OCI_CONNECTOR,
     VALUES,
     ChartOptions,
     HelmDeploySpec,
@@ -54,6 +56,7 @@ class HelmProvider(Platform[HelmTarget, HelmSnapshot]):
     yaml_type: str = "NativeHelm"
     infrastructure_type: str = "KubernetesDirect"
     connector_type: str = CONNECTOR_TYPE
+    source_connector_types: frozenset[str] = frozenset({HTTP_CONNECTOR, OCI_CONNECTOR})
     target_model: type[HelmTarget] = HelmTarget
     snapshot_model: type[HelmSnapshot] = HelmSnapshot
     details_model: type[InstanceDetails] = HelmPodDetails

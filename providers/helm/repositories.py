@@ -24,10 +24,9 @@ from providers.helm.failures import failure
 from providers.helm.helm import Helm
 from providers.helm.home import Home
 from providers.helm.patience import patiently
-from providers.helm.values import HTTP, OCI, ChartOptions, HttpStore, OciStore
+from providers.helm.values import HTTP, HTTP_CONNECTOR, OCI, OCI_CONNECTOR, ChartOptions, HttpStore, OciStore
 from providers.tree import Tree
 
-HTTP_CONNECTOR, OCI_CONNECTOR = "HttpHelmRepo", "OciHelmRegistry"
 # A chart is small: what takes longer is not going to come.
 FETCH_SECONDS = 60.0
 _REPOSITORY = "unship"
@@ -151,4 +150,4 @@ def _reference(repository: _Repository, store: OciStore, name: str) -> str:
     return "oci://" + "/".join(part for part in parts if part)
 
 
-__all__ = ["HTTP_CONNECTOR", "OCI_CONNECTOR", "Order", "RepositorySpec", "pull"]
+__all__ = ["Order", "RepositorySpec", "pull"]

@@ -14,6 +14,7 @@ from providers.values import Document, Snapshot
 
 CHART, VALUES = "HelmChart", "Values"
 HTTP, OCI = "Http", "OciHelmChart"
+HTTP_CONNECTOR, OCI_CONNECTOR = "HttpHelmRepo", "OciHelmRegistry"
 
 # Helm's own rule (pkg/chart/common/util/validation): a DNS name of at most 53 characters.
 HelmReleaseName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]{0,51}[a-z0-9])?$")]

@@ -52,6 +52,11 @@ def data(killed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(killed, tmp_path / "data"))
 
 
+@pytest.fixture
+def operator(data: Path, connectors: Path) -> Operator:
+    return Operator(data, {"connectors": str(connectors)})
+
+
 def problems(said: Said) -> dict[str, str]:
     assert said.complaint == ""
     lines = said.output.splitlines()
@@ -69,9 +74,9 @@ def contents(data: Path) -> list[list[str]]:
     return found
 
 
-def test_what_a_killed_server_leaves_is_sound(data: Path) -> None:
+def test_what_a_killed_server_leaves_is_sound(data: Path, operator: Operator) -> None:
     before = contents(data)
-    said = Operator(data).run("check")
+    said = operator.run("check")
     assert problems(said) == {}, said.output
     looked_at = [line.removeprefix("ok").strip().split(":")[0] for line in said.output.splitlines()]
     assert [one for one in looked_at if one in _TABLES] == list(_TABLES)
@@ -80,6 +85,12 @@ def test_what_a_killed_server_leaves_is_sound(data: Path) -> None:
 
 
 _DAMAGE = {
+    "connector-lost": (
+        """UPDATE infrastructure SET spec = '{"connectorRef": "gone"}'
+        WHERE environment_id = (SELECT id FROM environment WHERE identifier = 'history_prod')""",
+        "connectors referred to",
+        'environment "history_prod" names the connector "gone", which is not there; list it in the connectors',
+    ),
     "row-lost": ("DELETE FROM stage WHERE status = 'RUNNING'", "references", "name in stage_id a row of stage"),
     "target-points-nowhere": (
         "UPDATE target SET deployed_stage_id = 'nothing' WHERE deployed_stage_id IS NOT NULL",
@@ -123,17 +134,19 @@ _DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", _DAMAGE)
-def test_each_damage_is_named_with_what_to_do(data: Path, damage: str) -> None:
+def test_each_damage_is_named_with_what_to_do(data: Path, damage: str, operator: Operator) -> None:
     statement, what, said = _DAMAGE[damage]
     change(data / "unship.db", statement)
-    found = problems(Operator(data).run("check"))
+    found = problems(operator.run("check"))
     assert said in found[what], found
     assert ";" in found[what]
 
 
-def test_an_execution_that_the_engine_lost_is_named_and_a_start_heals_it(data: Path, connectors: Path) -> None:
+def test_an_execution_that_the_engine_lost_is_named_and_a_start_heals_it(
+    data: Path, connectors: Path, operator: Operator
+) -> None:
     change(data / "unship.db-engine", "UPDATE workflow_status SET status = 'SUCCESS' WHERE status = 'PENDING'")
-    found = problems(Operator(data).run("check"))
+    found = problems(operator.run("check"))
     assert found.keys() == {"engine"}
     assert "is under way, and the engine does not carry it; start a server" in found["engine"]
     with serving(data.parent, connectors=str(connectors)) as unship:
@@ -141,22 +154,22 @@ def test_an_execution_that_the_engine_lost_is_named_and_a_start_heals_it(data: P
         (execution,) = waiting["executions"]["nodes"]
         unship.abort(execution["id"])
         assert unship.finish(execution["id"]) == "ABORTED"
-    assert problems(Operator(data).run("check")) == {}
+    assert problems(operator.run("check")) == {}
 
 
-def test_a_workflow_of_nothing_is_named(data: Path) -> None:
+def test_a_workflow_of_nothing_is_named(data: Path, operator: Operator) -> None:
     change(
         data / "unship.db-engine",
         "UPDATE workflow_status SET status = 'PENDING', workflow_uuid = 'x' WHERE rowid = 1",
     )
-    found = problems(Operator(data).run("check"))
+    found = problems(operator.run("check"))
     assert found.keys() == {"engine"}
     assert "it carries execution x, which is not in the database; start a server" in found["engine"]
 
 
-def test_a_lost_audit_key_is_named(data: Path) -> None:
+def test_a_lost_audit_key_is_named(data: Path, operator: Operator) -> None:
     (data / "audit.key").unlink()
-    assert "put it back" in problems(Operator(data).run("check"))["audit log"]
+    assert "put it back" in problems(operator.run("check"))["audit log"]
 
 
 def change(path: Path, statement: str) -> None:

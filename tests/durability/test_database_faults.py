@@ -74,7 +74,11 @@ def test_a_full_disk_is_outlasted(stage: Theatre, shop: Shop) -> None:
     rollback = begun(stage, shop)
     with full_disk(stage):
         refused = stage.unship.post(_NEW_SERVICE)
-        assert [error["extensions"]["code"] for error in refused["errors"]] == ["UNAVAILABLE"]
+        (error,) = refused["errors"]
+        assert error["extensions"]["code"] == "UNAVAILABLE"
+        assert error["message"].startswith("The disk of the database ")
+        ready = stage.unship.client.get(stage.unship.url.replace("graphql", "readyz"))
+        assert (ready.status_code, "The disk of the database " in ready.text) == (503, True)
         assert stage.unship.execution(rollback)["status"] == "RUNNING", "reading goes on"
         until_met(stage)
     assert_ended_right(stage, shop, rollback)

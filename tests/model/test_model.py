@@ -81,11 +81,11 @@ def unship(connectors: Path, tmp_path_factory: pytest.TempPathFactory) -> Genera
 
 
 @pytest.fixture(autouse=True)
-def play(unship: Unship, world: KubernetesWorld, tmp_path: Path) -> Generator[None]:
+def play(unship: Unship, world: KubernetesWorld, connectors: Path, tmp_path: Path) -> Generator[None]:
     """What is played leaves a sound database and no defect."""
     Machine.new_stand = lambda name: Stand(name, unship, world, tmp_path)
     yield
-    said = Operator(unship.directory / "data").run("check")
+    said = Operator(unship.directory / "data", {"connectors": str(connectors)}).run("check")
     assert said.code == 0, said.output
     assert "failed unexpectedly" not in unship.log
 

@@ -30,6 +30,7 @@ connectors:
   - {identifier: spec, type: Kubernetes, spec: {kubconfig: ./kubeconfig, context: [demo]}}
   - {identifier: nowhere, type: Kubernetes, spec: {kubeconfig: ./kubeconfig, context: nowhere}}
   - {identifier: type, type: Kubernets, spec: {}}
+  - {identifier: charts, type: HttpHelmRepo, spec: {url: "https://charts.example.com"}}
 """
 _CLOUDS = """
 connectors:
@@ -151,9 +152,9 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(tmp_path: Path, command:
 
 
 def test_check_finds_a_sound_installation_sound_and_a_broken_one_broken(
-    unship: Unship, tmp_path: Path, command: Command
+    unship: Unship, connectors: Path, tmp_path: Path, command: Command
 ) -> None:
-    sound = command(unship.directory / "data", "check")
+    sound = command(unship.directory / "data", "check", connectors=str(connectors))
     assert sound.code == 0, sound.output + sound.complaint
     assert "PROBLEM" not in sound.output
     (tmp_path / "unship.db").write_bytes(b"no database" * 1000)
@@ -184,6 +185,7 @@ def test_check_says_of_each_connector_who_answers_there_or_why_nobody_does(
     complaints = found["PROBLEM  connector spec"].partition("invalid spec: ")[2].split("; ")
     assert [complaint.partition(": ")[0] for complaint in complaints] == ["kubeconfig", "context", "kubconfig"]
     assert 'no context "nowhere"' in found["PROBLEM  connector nowhere"]
+    assert "asked only when" in found["ok       connector charts"]
     assert 'connectors of the type "Kubernets"' in found["PROBLEM  connector type"]
 
 
