@@ -112,7 +112,7 @@ def _same_as_before(
     named = ", ".join(sorted({group.artifact.display_name for group in groups}))
     return (
         Reason(
-            ReasonCode.NO_PREVIOUS_DEPLOYMENT,
+            ReasonCode.NOTHING_TO_CHANGE,
             f'Stage "{stage.planned.name}": what ran before this deployment is what runs now ({named}).',
             "If that version is what is wrong, run the pipeline with the version you want: this would not help.",
             Severity.WARNING,

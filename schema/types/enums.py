@@ -161,7 +161,7 @@ describe(
         ReasonCode.NO_ROLLBACK_STEPS: "The stage declares no rollback steps.",
         ReasonCode.ALREADY_ROLLED_BACK: "It has been rolled back before.",
         ReasonCode.ROLLBACK_IN_PROGRESS: "A rollback of it is under way.",
-        ReasonCode.NO_PREVIOUS_DEPLOYMENT: "Nothing was there before, so there is nothing to go back to.",
+        ReasonCode.NO_PREVIOUS_DEPLOYMENT: "Nothing ran there before, so there is nothing to go back to.",
         ReasonCode.PREVIOUS_VERSION_UNAVAILABLE: "The platform no longer has what was there before.",
         ReasonCode.TARGET_BUSY: "Another execution works on the same target.",
         ReasonCode.TOO_OLD: "The deployment is older than the operator's limit.",
@@ -170,6 +170,7 @@ describe(
         ReasonCode.EXPRESSION_UNRESOLVED: "A rollback step needs a value that was never recorded.",
         ReasonCode.PROVIDER_UNREACHABLE: "The platform could not be asked.",
         ReasonCode.APPROVAL_REQUIRED: "A second person has to approve it; a warning once one has.",
+        ReasonCode.NOTHING_TO_CHANGE: "What ran before is what runs now, so a rollback would help nobody.",
     },
     name="RollbackReasonCode",
 )

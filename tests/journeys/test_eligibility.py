@@ -128,13 +128,13 @@ def test_no_previous_deployment_when_nothing_ran_there(yard: Yard) -> None:
     assert yard.tags() == [OLD, OLD]
 
 
-def test_no_previous_deployment_is_a_warning_where_the_same_ran_there(yard: Yard) -> None:
+def test_nothing_to_change_is_a_warning_where_the_same_ran_there(yard: Yard) -> None:
     """A bad version deployed twice: the rollback can run, and would leave it where it is."""
     yard.apply(yard.stage("prod"))
     yard.deploy(OLD)
     execution = yard.deploy(OLD)
     assert yard.unship.eligibility(executionId=execution)["verdict"] == "ELIGIBLE_WITH_WARNINGS"
-    warning = reasons(yard, executionId=execution)["NO_PREVIOUS_DEPLOYMENT"]
+    warning = reasons(yard, executionId=execution)["NOTHING_TO_CHANGE"]
     assert warning["severity"] == "WARNING"
     assert f"shop/{yard.name}:{OLD}" in warning["message"]
     assert "run the pipeline with the version you want" in warning["remedy"]

@@ -236,7 +236,7 @@ class Reference:
         if now != part.after:
             found.append("DRIFT_DETECTED")
         elif now == part.before:
-            found.append("NO_PREVIOUS_DEPLOYMENT")
+            found.append("NOTHING_TO_CHANGE")
         return found
 
 
