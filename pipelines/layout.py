@@ -75,8 +75,7 @@ def _combinations(stage: Stage) -> Iterator[tuple[int, dict[str, JsonValue] | No
         return
     matrix = stage.strategy.matrix
     combinations = matrix.combinations()
-    limit = matrix.max_concurrency
-    together = limit if isinstance(limit, int) and limit > 0 else len(combinations)
+    together = matrix.max_concurrency or len(combinations)
     for index, combination in enumerate(combinations):
         yield index // together, dict(combination), index
 

@@ -57,6 +57,13 @@ def _integer_or_text(value: object) -> object:
     return int(value)
 
 
+def _number_of_runs(value: object) -> object:
+    number = _integer_or_text(value)
+    if not isinstance(number, int) or number < 1:
+        raise PydanticCustomError("count", "not a whole number of at least 1 (expressions are not possible here)")
+    return number
+
+
 def _boolean_or_text(value: object) -> object:
     if has_expression(value) or not isinstance(value, str):
         return value
@@ -86,8 +93,25 @@ def _exactly_one(items: tuple[ItemT, ...]) -> tuple[ItemT, ...]:
 Some = Annotated[tuple[ItemT, ...], AfterValidator(_at_least_one)]
 One = Annotated[tuple[ItemT, ...], AfterValidator(_exactly_one)]
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$-]{0,127}$")]
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.$-]{0,127}$")]
+
+def _spelled(pattern: str, characters: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if len(text) > _LONGEST_IDENTIFIER:
+            raise PydanticCustomError("too_long", "longer than {most} characters", {"most": _LONGEST_IDENTIFIER})
+        if re.fullmatch(pattern, text) is None:
+            raise PydanticCustomError(
+                "spelling",
+                "not made of {characters}, beginning with a letter or _",
+                {"characters": characters},
+            )
+        return text
+
+    return AfterValidator(check)
+
+
+_LONGEST_IDENTIFIER = 128
+Identifier = Annotated[str, _spelled(r"[A-Za-z_][A-Za-z0-9_$-]*", "letters, digits, _, $ and -")]
+VariableName = Annotated[str, _spelled(r"[A-Za-z_][A-Za-z0-9_.$-]*", "letters, digits, _, ., $ and -")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Word = Annotated[str, Field(min_length=1, max_length=128)]
 Description = Annotated[str, Field(max_length=10_000)]
@@ -97,6 +121,7 @@ Content = Annotated[str, Field(max_length=1_048_576)]
 Duration = Annotated[int, BeforeValidator(_seconds)]
 DurationOrExpression = Annotated[int | str, BeforeValidator(_seconds_or_text)]
 IntOrExpression = Annotated[int | str, BeforeValidator(_integer_or_text)]
+Runs = Annotated[int, BeforeValidator(_number_of_runs)]
 BoolOrExpression = Annotated[bool | str, BeforeValidator(_boolean_or_text)]
 
 

@@ -1,9 +1,9 @@
 """Conditions and failure strategies of stages and steps. Imports the shared model base only."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from pipelines.documents.base import Duration, IntOrExpression, Model, Some, Text
@@ -67,17 +67,21 @@ class RetryFailure(Model):
     action: "Action"
 
 
+def _few(count: int | str) -> int | str:
+    if isinstance(count, int) and not 1 <= count <= 100:
+        raise PydanticCustomError("retry_count", "not between 1 and 100")
+    return count
+
+
 class RetrySpec(Model):
     """How often and after which pauses (in seconds); the last pause repeats."""
 
-    retry_count: IntOrExpression = Field(default=1)
+    retry_count: Annotated[IntOrExpression, AfterValidator(_few)] = 1
     retry_intervals: tuple[Duration, ...] = Field(default=(), max_length=100)
     on_retry_failure: RetryFailure | None = None
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
-        if isinstance(self.retry_count, int) and not 1 <= self.retry_count <= 100:
-            raise PydanticCustomError("retry_count", "retryCount is between 1 and 100")
         if self.on_retry_failure is not None and self.on_retry_failure.action.type is ActionType.RETRY:
             raise PydanticCustomError("retry_again", "what follows the last retry is no Retry: raise retryCount")
         return self

@@ -67,7 +67,9 @@ class LocalStore(Model):
     @classmethod
     def _stays_inside(cls, path: str) -> str:
         if path.startswith(("/", "~", "\\")) or ".." in re.split(r"[/\\]", path):
-            raise PydanticCustomError("path", "the path is relative and does not lead upwards")
+            raise PydanticCustomError(
+                "path", "leads out of the folder of the file; write it without a leading / and .."
+            )
         return path
 
 

@@ -10,11 +10,11 @@ from pipelines.documents.base import (
     Description,
     Duration,
     Identifier,
-    IntOrExpression,
     Model,
     Name,
     One,
     Reference,
+    Runs,
     Some,
     Tags,
     Text,
@@ -72,7 +72,7 @@ class Matrix(Model):
 
     axes: dict[Identifier, tuple[Text, ...]]
     exclude: tuple[dict[str, str], ...] = ()
-    max_concurrency: IntOrExpression | None = None
+    max_concurrency: Runs | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -98,6 +98,8 @@ class Matrix(Model):
             raise PydanticCustomError(
                 "exclude", 'exclude names "{name}", which is no axis', {"name": strangers[0]}
             )
+        if not self.combinations():
+            raise PydanticCustomError("matrix_size", "exclude leaves no combination to run")
         return self
 
     def combinations(self) -> tuple[dict[str, str], ...]:

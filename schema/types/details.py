@@ -82,7 +82,7 @@ class _Generated:
 
 
 def _describe(name: str, field: FieldInfo) -> str:
-    return field.description or f"The {name.replace('_', ' ')}, as the platform reports it."
+    return field.description or f"`{name.replace('_', ' ')}`, as the platform reports it."
 
 
 def _filled(fill: Mapping[str, Convert], stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -247,6 +247,9 @@ def test_whole_format_of_a_stage() -> None:
         "{a: [x], exclude: [{b: x}]}",
         f"{{a: [{'x,' * 257}]}}",
         "{maxConcurrency: 1}",
+        "{a: [x], maxConcurrency: 0}",
+        "{a: [x], maxConcurrency: <+pipeline.variables.n>}",
+        "{a: [x], exclude: [{a: x}]}",
         "{0a: [x]}",
     ],
 )
