@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from server.exposure import Exposure, complaint_about_issuer, danger_of, is_loopback
 from server.load_settings import LoadSettings
+from server.setting_errors import complaint
 
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
@@ -228,19 +229,10 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings.model_validate(overrides)
     except ValidationError as error:
-        raise SettingsError(
-            "\n".join(_complaint(entry["loc"], entry["msg"]) for entry in error.errors())
-        ) from error
+        raise SettingsError("\n".join(map(complaint, error.errors()))) from error
 
 
 def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Variables that look like settings but are none: most likely misspelt."""
     known = {f"UNSHIP_{name.upper()}" for name in Settings.model_fields}
     return tuple(sorted(name for name in environment if name.startswith("UNSHIP_") and name not in known))
-
-
-def _complaint(location: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    if not location:
-        return text
-    return f"UNSHIP_{str(location[0]).upper()}: {text}"

@@ -77,7 +77,7 @@ def test_an_asgi_server_is_told_in_words_what_is_wrong(
     monkeypatch.setenv("UNSHIP_PORT", "abc")
     monkeypatch.setenv("UNSHIP_PROT", "80")
     with pytest.raises(
-        SystemExit, match=r"\AUnship cannot start\. .*\nUNSHIP_PORT: Input should be a valid integer"
+        SystemExit, match=r"\AUnship cannot start\. .*\nUNSHIP_PORT: expected a whole number, found \"abc\""
     ):
         create_app()
     assert caplog.messages == ["UNSHIP_PROT is not a setting; it is ignored"]
