@@ -36,7 +36,8 @@ _LOST = _words(
     "TLS handshake timeout", "cluster unreachable", "server closed", "connection lost", "internal error occurred",
     "too many requests", "try again later", "unable to handle the request", "service unavailable", "bad gateway",
     "gateway timeout", "invalid character", "invalid byte", "unexpected end of JSON", "unable to decode",
-    "couldn't get resource list", "couldn't get version", "object has been modified", r"\b50[0234]\b",
+    "couldn't get resource list", "couldn't get version", "object has been modified",
+    r"an error on the server \(", "could not get server version", "failed to download openapi", r"\b50[0234]\b",
 )  # fmt: skip
 # The chart's or the values' own fault, whatever else the text has in it.
 _WRITTEN = _words(
