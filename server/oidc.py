@@ -89,7 +89,7 @@ def role_in(claims: Mapping[str, Any], name: str) -> Role:
         for part in name.split("."):
             found = cast("dict[str, object]", found).get(part) if isinstance(found, dict) else None
     listed: Sequence[object] = cast("list[object]", found) if isinstance(found, list) else [found]
-    return next((role for role in (Role.ADMIN, Role.DEPLOYER, Role.VIEWER) if role.value in listed), Role.NONE)
+    return next((role for role in reversed(Role) if role.value in listed), Role.NONE)
 
 
 def _header(text: str) -> _Header:
