@@ -23,6 +23,7 @@ from server.audit_key import sealing_key
 from server.callers import Caller, TokenDoor, Verifier
 from server.explorer import explorer_page
 from server.health import health_routes
+from server.refused_credentials import RefusedCredentials, WatchedDoor
 from server.refusing import PlainlyStarting
 from server.routes import graphql_routes
 from server.rules import load_of, policy_of, rules_of
@@ -36,19 +37,20 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
 
     Starting it migrates the database, takes its lock and continues what was interrupted.
     """
-    running = Running()
+    running, refused = Running(), RefusedCredentials()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         async with _engine(settings, Registry(connectors)) as (runtime, key):
-            auditor = Auditor(AuditLog(runtime.database, key))
-            running.runtime, running.auditor = runtime, auditor
+            log = AuditLog(runtime.database, key)
+            running.runtime, running.auditor = runtime, Auditor(log)
             async with runtime.database.read() as connection:
                 running.migration = await migration(connection)
-            yield
+            async with refused.kept_in(log):
+                yield
             running.leave()
             running.draining.set()
-            await auditor.finished()
+            await running.auditor.finished()
 
     def new_context(caller: Caller, document: Document) -> RequestContext:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
@@ -59,7 +61,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     load = load_of(settings, schema.pace)
     service = WatchedService(schema, schema.documents, load, new_context, running.leaving)
     page = explorer_page() if settings.shows_schema else None
-    door = _door(settings, running)
+    door = WatchedDoor(_door(settings, running), refused)
     app = PlainlyStarting(
         routes=[
             Route("/", RedirectResponse("/graphql")),

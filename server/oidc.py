@@ -21,7 +21,7 @@ from jwt.exceptions import ExpiredSignatureError, PyJWTError
 from db.security import ANONYMOUS
 from db.security.access import Standing
 from db.statuses import Role
-from server.callers import Unauthenticated
+from server.callers import Unauthenticated, Unwelcome
 from server.jwks import ALGORITHMS, Jwks
 
 _LEEWAY_SECONDS = 30
@@ -73,7 +73,7 @@ class JwtVerifier:
                 options={"require": list(_REQUIRED)},
             )
         except ExpiredSignatureError as error:
-            raise Unauthenticated("The token has expired.", expired=True) from error
+            raise Unauthenticated("The token has expired.", Unwelcome.EXPIRED) from error
         except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthenticated("The token does not hold: its signature, issuer, audience or times.") from error
         return Standing(_subject(claims), role=role_in(claims, self.issuer.roles_claim), until=_until(claims))

@@ -38,6 +38,11 @@ def _detail(row: AuditRow, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _count(row: AuditRow) -> int:
+    value = row.details.get("count")
+    return value if isinstance(value, int) else 1
+
+
 def _execution_id(row: AuditRow) -> str | None:
     return _detail(row, "executionId")
 
@@ -75,8 +80,13 @@ class AuditEntry:
     at: datetime = strawberry.field(description="When it was recorded: once it was known how the attempt ended.")
     actor: str = strawberry.field(description="Who it was: the subject of the credentials, or an operator.")
     token_id: str | None = strawberry.field(description="The machine token, where one was used.")
+    attempts: int = strawberry.field(
+        description="How many attempts it stands for: bad credentials (`authenticate`) of one source are counted "
+        "together for some minutes."
+    )
     source: str | None = strawberry.field(
-        description="The address that it came from; null on the server's machine."
+        description="The address, or IPv6 network, that it came from; null on the server's machine, "
+        "and where there were too many to tell them apart."
     )
     action: str = strawberry.field(
         description="What was attempted: the name of a mutation, or of a command (`createToken`, `grant`, ...). "
@@ -106,6 +116,7 @@ class AuditEntry:
             at=row.at,
             actor=row.subject,
             token_id=_detail(row, "tokenId"),
+            attempts=_count(row),
             source=_detail(row, "address"),
             action=row.action,
             outcome=row.outcome,

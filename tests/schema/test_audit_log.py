@@ -107,8 +107,8 @@ def test_pages_in_both_directions_are_the_whole_log(database_url: str) -> None:
 
 
 def test_an_entry_says_who_did_what_to_what_from_where_and_why(database_url: str) -> None:
-    query = """{ auditLog(first: 50) { nodes { id sequence actor source tokenId action outcome code message reason
-      justifications planHash details mac objects { type name id } environments { identifier }
+    query = """{ auditLog(first: 50) { nodes { id sequence actor attempts source tokenId action outcome code
+      message reason justifications planHash details mac objects { type name id } environments { identifier }
       execution { id } } } }"""
 
     async def scenario(api: Api) -> None:
@@ -118,6 +118,7 @@ def test_an_entry_says_who_did_what_to_what_from_where_and_why(database_url: str
         assert shown[3] == {
             "sequence": 3,
             "actor": "ann",
+            "attempts": 1,
             "source": "10.1.1.1",
             "tokenId": "t",
             "action": "rollbackDeployment",
