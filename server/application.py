@@ -29,6 +29,7 @@ from server.routes import graphql_routes
 from server.rules import load_of, policy_of, rules_of
 from server.running import Running
 from server.settings import AuthMode, Settings
+from server.tracing import traced
 from server.watched_service import WatchedService
 
 
@@ -41,7 +42,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        async with _engine(settings, Registry(connectors)) as (runtime, key):
+        async with traced(), _engine(settings, Registry(connectors)) as (runtime, key):
             log = AuditLog(runtime.database, key)
             running.runtime, running.auditor = runtime, Auditor(log)
             async with runtime.database.read() as connection:
