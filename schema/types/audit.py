@@ -100,7 +100,9 @@ class AuditEntry:
         description="Why something that forbade it was to be set aside, each as `CODE: justification`."
     )
     plan_hash: str | None = strawberry.field(description="The plan that the actor had seen, where one was given.")
-    details: JSON = strawberry.field(description="Everything else that was recorded, by name. Expect new names.")
+    details: JSON = strawberry.field(
+        description="What was recorded beside, by name; some of it is above too. Expect new names."
+    )
     mac: str = strawberry.field(
         description="Its seal. Kept elsewhere with `sequence`, it shows later whether the end of the log was cut "
         "off: `audit verify --expect SEQUENCE:MAC`."

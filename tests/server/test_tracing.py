@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,9 @@ import aiohttp
 import httpx2
 import pytest
 
-from providers.tracing import TRACING
+from db.columns import new_id
+from providers.telemetry import CURRENT_EXECUTION
+from providers.tracing import TRACING, Kind
 from providers.web import open_session
 from sandbox.kubernetes import KubernetesWorld
 from schema.ids import split_id
@@ -155,6 +158,33 @@ def test_no_platform_is_told_of_a_trace(monkeypatch: pytest.MonkeyPatch) -> None
         asked, exported = receiver.headers
         assert not {"traceparent", "tracestate", "baggage"} & (set(asked) | set(exported))
         assert b"words" not in b"".join(receiver.bodies)
+
+
+@pytest.mark.parametrize(("ratio", "least", "most"), [("0", 0, 0), ("0.5", 60, 140), ("1", 200, 200)])
+def test_executions_are_sampled_fairly_and_wherever_they_go_on(
+    monkeypatch: pytest.MonkeyPatch, ratio: str, least: int, most: int
+) -> None:
+    """Taken up by another process, an execution is in the same trace, or again in none."""
+
+    async def work() -> tuple[list[str], list[str | None]]:
+        ids, traces = [new_id() for _ in range(200)], list[str | None]()
+        async with traced_process():
+            for execution in (*ids, *ids):
+                before = CURRENT_EXECUTION.set(execution)
+                with TRACING.span("outer"), TRACING.span("execution", Kind.EXECUTION):
+                    traces.append(TRACING.trace_id())
+                CURRENT_EXECUTION.reset(before)
+        return ids, traces
+
+    with receiving() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+        monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", ratio)
+        ids, traces = asyncio.run(work())
+        assert traces == [*ids, *ids]
+        sent = Counter(span.trace for span in receiver.named("execution"))
+        assert least <= len(sent) <= most
+        assert set(sent.values()) <= {2}
 
 
 def test_a_collector_that_is_away_does_not_hold_up_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
