@@ -163,12 +163,19 @@ OPEN_APPROVALS = (ApprovalStatus.PENDING, ApprovalStatus.APPROVED)
 
 
 class Role(StrEnum):
-    """What a machine token or a grant is for. NONE is a token's alone: nothing but what its grants give."""
+    """What a machine token or a grant is for, from the least to the most.
+
+    NONE and AUDITOR are a token's alone: nothing but what its grants give, and a viewer who reads the audit log.
+    """
 
     NONE = "none"
     VIEWER = "viewer"
+    AUDITOR = "auditor"
     DEPLOYER = "deployer"
     ADMIN = "admin"
+
+
+GRANTED_ROLES = (Role.VIEWER, Role.DEPLOYER, Role.ADMIN)
 
 
 class AuditOutcome(StrEnum):

@@ -10,6 +10,7 @@ from db.columns import now
 from pipelines.plan import Plan
 from pipelines.runner.work import Work
 from providers.telemetry import Spread, Tally, facts
+from providers.tracing import TRACING, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +35,27 @@ DURATION = Spread(
 
 async def told(work: Work, run: Callable[[], Awaitable[str]]) -> None:
     """Run an execution, which returns the status it ends with."""
-    labels = (work.plan.kind.value, platform_of(work.plan))
-    known = {"kind": labels[0], "platform": labels[1]}
     taken_up = bool(work.checkpoints.recorded)
-    (TAKEN_UP if taken_up else STARTED).add(*labels)
-    logger.info("execution %s", "taken up again" if taken_up else "started", extra=facts(**known))
-    try:
-        status = await run()
-    except asyncio.CancelledError:
-        logger.info("execution let go: whoever serves next takes it up again", extra=facts(**known))
-        raise
-    seconds = (now() - work.accepted_at).total_seconds()
-    FINISHED.add(*labels, status)
-    DURATION.add(seconds, *labels, status)
-    logger.info("execution ended", extra=facts(**known, status=status, seconds=round(seconds, 3)))
+    known = {"kind": work.plan.kind.value, "platform": platform_of(work.plan)}
+    spanned = {
+        "unship.execution.id": work.execution_id,
+        "unship.execution.kind": known["kind"],
+        "unship.execution.taken_up": str(taken_up).lower(),
+        "unship.platform": known["platform"],
+    }
+    with TRACING.span(f"execution {known['kind']}", Kind.EXECUTION, spanned) as span:
+        (TAKEN_UP if taken_up else STARTED).add(*known.values())
+        logger.info("execution %s", "taken up again" if taken_up else "started", extra=facts(**known))
+        try:
+            status = await run()
+        except asyncio.CancelledError:
+            logger.info("execution let go: whoever serves next takes it up again", extra=facts(**known))
+            raise
+        span.set("unship.execution.status", status)
+        seconds = (now() - work.accepted_at).total_seconds()
+        FINISHED.add(*known.values(), status)
+        DURATION.add(seconds, *known.values(), status)
+        logger.info("execution ended", extra=facts(**known, status=status, seconds=round(seconds, 3)))
 
 
 def platform_of(plan: Plan) -> str:

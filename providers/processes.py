@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from providers.tracing import TRACING
+
 KEPT_BYTES = 64 * 1024
 GRACE_SECONDS = 5.0
 # A process that left the group keeps its end of the pipe open; it is not waited for.
@@ -57,6 +59,15 @@ async def run(
     the order of arrival, `errors` only the error stream.
     Raises OSError where the command cannot be started.
     """
+    with TRACING.span("run command") as span:
+        ended = await _run(command, environment, directory, keeps_open)
+        span.set("process.exit.code", ended.code)
+        return ended
+
+
+async def _run(
+    command: Sequence[str], environment: Mapping[str, str], directory: Path, keeps_open: Sequence[int]
+) -> Ended:
     output, errors = Tail(), Tail()
     with _pipe() as (out_read, out_write), _pipe() as (err_read, err_write):
         starting = asyncio.create_subprocess_exec(

@@ -10,6 +10,7 @@ import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ import yarl
 from providers.errors import ProviderError
 from providers.retry import wait_before
 from providers.telemetry import count_answer
+from providers.tracing import TRACING, Kind
 
 USER_AGENT = "unship/0.1.0"
 TIMEOUT_SECONDS = 10.0
@@ -57,23 +59,39 @@ def open_session(server: str, context: ssl.SSLContext | bool, platform: str) -> 
         cookie_jar=aiohttp.DummyCookieJar(),
         # As Go does: proxies of the environment are not used for addresses of this machine.
         trust_env=not is_loopback(urlsplit(server).hostname),
-        trace_configs=[_counting(platform)],
+        trace_configs=[_watching(platform)],
     )
     session._retry_connection = False  # pyright: ignore[reportPrivateUsage]
     return session
 
 
-def _counting(platform: str) -> aiohttp.TraceConfig:
-    async def answered(_session: object, _context: object, end: aiohttp.TraceRequestEndParams) -> None:
-        count_answer(platform, end.response.status)
+def _watching(platform: str) -> aiohttp.TraceConfig:
+    """Each request counted, and a span: where to and how, but not what for, which a path or a query may tell."""
 
-    async def failed(_session: object, _context: object, _end: aiohttp.TraceRequestExceptionParams) -> None:
+    async def began(_session: object, context: SimpleNamespace, start: aiohttp.TraceRequestStartParams) -> None:
+        known = {
+            "unship.platform": platform,
+            "http.request.method": start.method,
+            "server.address": start.url.host,
+            "server.port": start.url.port,
+        }
+        context.span = TRACING.begin(start.method, Kind.REQUEST, known)
+
+    async def answered(_session: object, context: SimpleNamespace, end: aiohttp.TraceRequestEndParams) -> None:
+        status = end.response.status
+        count_answer(platform, status)
+        context.span.set("http.response.status_code", status)
+        context.span.end(str(status) if status >= 400 else None)
+
+    async def failed(_session: object, context: SimpleNamespace, end: aiohttp.TraceRequestExceptionParams) -> None:
         count_answer(platform, None)
+        context.span.end(type(end.exception).__name__)
 
-    counting = aiohttp.TraceConfig()
-    counting.on_request_end.append(answered)
-    counting.on_request_exception.append(failed)
-    return counting
+    watching = aiohttp.TraceConfig()
+    watching.on_request_start.append(began)
+    watching.on_request_end.append(answered)
+    watching.on_request_exception.append(failed)
+    return watching
 
 
 def timeout(silence: float = TIMEOUT_SECONDS) -> aiohttp.ClientTimeout:

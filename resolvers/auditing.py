@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from db.security.audit import AuditLog, Detail, Happened
 from db.statuses import AuditOutcome
 from providers.telemetry import Tally, facts
+from providers.tracing import TRACING
 from resolvers.errors import InputRefused
 
 AnswerT = TypeVar("AnswerT")
@@ -122,6 +123,8 @@ def _tell(attempt: Attempt, outcome: Outcome) -> None:
     for code in refused:
         REFUSALS.add(attempt.action, code)
     execution = outcome.details.get("executionId")
+    if isinstance(execution, str):
+        TRACING.current().set("unship.execution.id", execution)
     logger.info(
         "%s %s",
         attempt.action,

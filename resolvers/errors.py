@@ -10,6 +10,7 @@ class RefusalCode(StrEnum):
     LIMIT_OUT_OF_RANGE = "LIMIT_OUT_OF_RANGE"
     FIRST_OR_LAST_REQUIRED = "FIRST_OR_LAST_REQUIRED"
     NOT_FOUND = "NOT_FOUND"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
 
 
 class InputRefused(Exception):

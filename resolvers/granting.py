@@ -34,6 +34,7 @@ def permitted(access: Access, environments: list[EnvironmentRow]) -> list[Permit
     found += [Permitted(Permission.VIEW, one) for one in environments if visible is not None and one.id in visible]
     found += [Permitted(Permission.CONFIGURE, None)] if access.may_configure() else []
     acting = [one for one in environments if access.may_act_in(one.id, one.type)]
+    found += [Permitted(Permission.READ_AUDIT_LOG, None)] if access.may_read_audit_log() else []
     found += [Permitted(permission, one) for permission in _ACTING for one in acting]
     overriding = [one for one in acting if access.may_override_freeze(one.id)]
     return found + [Permitted(Permission.OVERRIDE_FREEZE, one) for one in overriding]

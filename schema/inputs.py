@@ -1,20 +1,29 @@
 """Filters and orders, and what they ask of the queries."""
 
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar, cast
 
 import strawberry
 from strawberry.scalars import JSON
 
 from db.queries.approvals import Approvals
+from db.queries.audit import AuditEntries
 from db.queries.environments import Environments
 from db.queries.executions import Executions, ExecutionsOf
 from db.queries.instances import Instances, InstancesOf
 from db.queries.services import ServiceOrderField, Services
-from db.statuses import ApprovalStatus, EnvironmentType, ExecutionKind, ExecutionStatus, RollbackStatus
+from db.statuses import (
+    ApprovalStatus,
+    AuditOutcome,
+    EnvironmentType,
+    ExecutionKind,
+    ExecutionStatus,
+    RollbackStatus,
+)
 from providers.values import DeploymentType
 from resolvers.cursors import storable
 from resolvers.errors import InputRefused, RefusalCode
-from schema.ids import required_id
+from schema.ids import required_id, split_id
 from schema.types.enums import OrderDirection
 
 ValueT = TypeVar("ValueT")
@@ -108,12 +117,29 @@ class RollbackApprovalFilter:
     )
 
 
+@strawberry.input(description="Which entries of the audit log: those that satisfy everything given.")
+class AuditFilter:
+    actor: str | None = strawberry.field(default=strawberry.UNSET, description="By this subject or operator.")
+    action: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Of this action, a mutation's name."
+    )
+    outcome: AuditOutcome | None = strawberry.field(default=strawberry.UNSET, description="Ended in this way.")
+    object: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="About this: an `id` of this API, or type and name (`Pipeline:web`). Looked for in each entry "
+        "that satisfies the rest.",
+    )
+    since: datetime | None = strawberry.field(default=strawberry.UNSET, description="Recorded then or later.")
+    until: datetime | None = strawberry.field(default=strawberry.UNSET, description="Recorded before then.")
+
+
 _MATCHING = strawberry.argument(description="Only what satisfies everything given here.")
 ServicesWhere = Annotated[ServiceFilter | None, _MATCHING]
 EnvironmentsWhere = Annotated[EnvironmentFilter | None, _MATCHING]
 InstancesWhere = Annotated[InstanceFilter | None, _MATCHING]
 ExecutionsWhere = Annotated[ExecutionFilter | None, _MATCHING]
 ApprovalsWhere = Annotated[RollbackApprovalFilter | None, _MATCHING]
+AuditWhere = Annotated[AuditFilter | None, _MATCHING]
 ServicesBy = Annotated[ServiceOrder | None, strawberry.argument(description="How to sort; by default by name.")]
 
 
@@ -168,6 +194,32 @@ def approvals_spec(wanted: RollbackApprovalFilter | None) -> Approvals:
     execution = given(wanted.execution_id)
     key = None if execution is None else required_id(execution, "Execution", "executionId")
     return Approvals(given(wanted.status), key)
+
+
+def audit_spec(wanted: AuditFilter | None) -> AuditEntries:
+    """The entries of the audit log that a filter asks for."""
+    wanted = given(wanted) or AuditFilter()
+    target = text(wanted.object)
+    parts = None if target is None else split_id(target)
+    return AuditEntries(
+        subject=text(wanted.actor),
+        action=text(wanted.action),
+        outcome=given(wanted.outcome),
+        target=target if parts is None else ":".join(parts),
+        since=_moment(wanted.since, "since"),
+        until=_moment(wanted.until, "until"),
+    )
+
+
+def _moment(wanted: datetime | None, argument: str) -> datetime | None:
+    """A time in UTC; InputRefused for one of no known place, or that no calendar has there."""
+    wanted = given(wanted)
+    try:
+        if wanted is None or wanted.tzinfo is not None:
+            return None if wanted is None else wanted.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise InputRefused(RefusalCode.INVALID_VALUE, f"`{argument}` needs a zone, as in 2026-01-31T08:00:00Z.")
 
 
 def _tags(wanted: JSON | None) -> tuple[tuple[str, str], ...]:

@@ -13,6 +13,7 @@ from db.queries.services import services_by_identifier
 from resolvers.errors import InputRefused, RefusalCode
 from resolvers.granting import permissions
 from resolvers.paging import MOST, page
+from resolvers.reading_audit import audit_page
 from resolvers.rollbacks import eligibility_of_scope
 from rollback.errors import ScopeNotFound
 from rollback.planning import plan_rollback
@@ -20,12 +21,14 @@ from schema.context import Ctx
 from schema.ids import database_id, split_id
 from schema.inputs import (
     ApprovalsWhere,
+    AuditWhere,
     EnvironmentsWhere,
     ExecutionsWhere,
     InstancesWhere,
     ServicesBy,
     ServicesWhere,
     approvals_spec,
+    audit_spec,
     environments_spec,
     executions_spec,
     instances_spec,
@@ -35,6 +38,7 @@ from schema.inputs import (
 from schema.nodes import node
 from schema.scopes import RollbackTargetInput, scope_of
 from schema.types.approval import RollbackApproval
+from schema.types.audit import AuditEntry
 from schema.types.connections import After, Before, Connection, First, Last, OptionalFirst, asked
 from schema.types.environment import Environment, EnvironmentGroup
 from schema.types.execution import Execution
@@ -176,6 +180,22 @@ class Query:
         spec = approvals_spec(filter)
         found = await page(info.context.loaders, spec, asked(first, after, last, before))
         return Connection(page=found, make=RollbackApproval.of, relations=RollbackApproval.relations)
+
+    @strawberry.field(
+        description="What was attempted, newest first, accepted or refused. For auditors and admins: null with "
+        "PERMISSION_DENIED for all others."
+    )
+    async def audit_log(
+        self,
+        info: Ctx,
+        first: First = strawberry.UNSET,
+        after: After = strawberry.UNSET,
+        last: Last = strawberry.UNSET,
+        before: Before = strawberry.UNSET,
+        filter: AuditWhere = strawberry.UNSET,  # noqa: A002 - the other lists' name
+    ) -> Connection[AuditEntry] | None:
+        found = await audit_page(info.context.loaders, audit_spec(filter), asked(first, after, last, before))
+        return Connection(page=found, make=AuditEntry.of, relations=AuditEntry.relations)
 
     @strawberry.field(description="Whether something can be rolled back, with every reason at once.")
     async def rollback_eligibility(self, info: Ctx, target: Target) -> RollbackEligibility:

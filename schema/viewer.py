@@ -12,7 +12,8 @@ from schema.types.lazies import AnEnvironment
 @strawberry.type(description="Something that the caller may do.")
 class ViewerPermission:
     permission: str = strawberry.field(
-        description="`view`, `configure`, `deploy`, `rollback` or `override_freeze`. Expect new ones."
+        description="`view`, `configure`, `deploy`, `rollback`, `override_freeze` or `read_audit_log`. "
+        "Expect new ones."
     )
     environment: AnEnvironment | None = strawberry.field(description="Where; null means everywhere.")
 

@@ -23,11 +23,13 @@ from server.audit_key import sealing_key
 from server.callers import Caller, TokenDoor, Verifier
 from server.explorer import explorer_page
 from server.health import health_routes
+from server.refused_credentials import RefusedCredentials, WatchedDoor
 from server.refusing import PlainlyStarting
 from server.routes import graphql_routes
 from server.rules import load_of, policy_of, rules_of
 from server.running import Running
 from server.settings import AuthMode, Settings
+from server.tracing import traced
 from server.watched_service import WatchedService
 
 
@@ -36,19 +38,20 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
 
     Starting it migrates the database, takes its lock and continues what was interrupted.
     """
-    running = Running()
+    running, refused = Running(), RefusedCredentials()
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        async with _engine(settings, Registry(connectors)) as (runtime, key):
-            auditor = Auditor(AuditLog(runtime.database, key))
-            running.runtime, running.auditor = runtime, auditor
+        async with traced(), _engine(settings, Registry(connectors)) as (runtime, key):
+            log = AuditLog(runtime.database, key)
+            running.runtime, running.auditor = runtime, Auditor(log)
             async with runtime.database.read() as connection:
                 running.migration = await migration(connection)
-            yield
+            async with refused.kept_in(log):
+                yield
             running.leave()
             running.draining.set()
-            await auditor.finished()
+            await running.auditor.finished()
 
     def new_context(caller: Caller, document: Document) -> RequestContext:
         origin = Origin(caller.address, caller.token.id if caller.token else None)
@@ -59,7 +62,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     load = load_of(settings, schema.pace)
     service = WatchedService(schema, schema.documents, load, new_context, running.leaving)
     page = explorer_page() if settings.shows_schema else None
-    door = _door(settings, running)
+    door = WatchedDoor(_door(settings, running), refused)
     app = PlainlyStarting(
         routes=[
             Route("/", RedirectResponse("/graphql")),

@@ -8,7 +8,7 @@ import re
 from typing import Protocol
 
 from db.security import ANONYMOUS
-from db.statuses import Role
+from db.statuses import GRANTED_ROLES, Role
 
 # With a colon in none of them, no token can pass for an operator.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -56,7 +56,7 @@ def _add_token(token: argparse.ArgumentParser) -> None:
 def _add_grant(grant: argparse.ArgumentParser) -> None:
     for name, kind, said in (
         ("--subject", _subject, "who"),
-        ("--role", _granted_role, ", ".join(_GRANTED)),
+        ("--role", _granted_role, ", ".join(GRANTED_ROLES)),
         ("--environment", str, "the identifier of an environment"),
         ("--hours", _hours, "how long it holds"),
     ):
@@ -77,7 +77,6 @@ def missing_for_grant(options: argparse.Namespace) -> str | None:
 
 
 _ROLES = ", ".join(role.value for role in Role)
-_GRANTED = tuple(role for role in Role if role is not Role.NONE)
 
 
 def _role(text: str) -> Role:
@@ -89,8 +88,12 @@ def _role(text: str) -> Role:
 
 def _granted_role(text: str) -> Role:
     role = _role(text)
-    if role not in _GRANTED:
+    if role is Role.NONE:
         raise argparse.ArgumentTypeError(f"{text!r} is nothing to grant; revoke a grant instead")
+    if role not in GRANTED_ROLES:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is a role everywhere or nowhere: give it to a token, or by a JWT"
+        )
     return role
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,12 +45,32 @@ class Caller:
         return None if self.standing is None else self.standing.until
 
 
-class Unauthenticated(Exception):
-    """Credentials that let nobody in. `expired`: they once did, and a fresh token of the same name would."""
+class Unwelcome(StrEnum):
+    """Why credentials let nobody in."""
 
-    def __init__(self, message: str, *, expired: bool = False) -> None:
+    MISSING = "CREDENTIALS_MISSING"
+    MALFORMED = "CREDENTIALS_MALFORMED"
+    UNKNOWN = "TOKEN_UNKNOWN"
+    REVOKED = "TOKEN_REVOKED"
+    EXPIRED = "TOKEN_EXPIRED"
+    JWT_INVALID = "JWT_INVALID"
+    NAME_IN_USE = "NAME_IN_USE"
+
+
+class Unauthenticated(Exception):
+    """Credentials that let nobody in; `token` is the machine token that they once were."""
+
+    def __init__(
+        self, message: str, why: Unwelcome = Unwelcome.JWT_INVALID, token: TokenRow | None = None
+    ) -> None:
         super().__init__(message)
-        self.expired = expired
+        self.why = why
+        self.token = token
+
+    @property
+    def expired(self) -> bool:
+        """Whether a fresh token of the same name would do."""
+        return self.why is Unwelcome.EXPIRED
 
 
 class CannotTell(Exception):
@@ -93,7 +114,8 @@ class TokenDoor:
             return Caller(ANONYMOUS, address, standing=unrestricted(ANONYMOUS))
         bearer = _BEARER.fullmatch(authorization or "")
         if bearer is None:
-            raise Unauthenticated(self._wanted())
+            why = Unwelcome.MISSING if authorization is None else Unwelcome.MALFORMED
+            raise Unauthenticated(self._wanted(), why)
         if self.verifier is not None and not bearer[1].startswith(OWN_PREFIX):
             return await self._vouched_for(self.verifier, bearer[1], address)
         token = await self._token(bearer[1])
@@ -132,7 +154,8 @@ class TokenDoor:
         except (SQLAlchemyError, OSError) as error:
             raise CannotTell(outage_in_words(error)) from error
         if taken:
-            raise Unauthenticated("The subject is the name of a machine token here; nobody else may have it.")
+            message = "The subject is the name of a machine token here; nobody else may have it."
+            raise Unauthenticated(message, Unwelcome.NAME_IN_USE)
         return Caller(standing.subject, address, standing=standing)
 
     def _wanted(self) -> str:
@@ -159,15 +182,15 @@ def _lapsed(token: TokenRow | None) -> Unauthenticated | None:
     if token is None:
         return _unknown()
     if token.revoked_at is not None:
-        return Unauthenticated("The token was revoked.")
+        return Unauthenticated("The token was revoked.", Unwelcome.REVOKED, token)
     if not token.holds_at(now()):
-        return Unauthenticated("The token has expired.", expired=True)
+        return Unauthenticated("The token has expired.", Unwelcome.EXPIRED, token)
     return None
 
 
 def _expired_at(until: datetime) -> Unauthenticated | None:
-    return Unauthenticated("The token has expired.", expired=True) if until <= now() else None
+    return Unauthenticated("The token has expired.", Unwelcome.EXPIRED) if until <= now() else None
 
 
 def _unknown() -> Unauthenticated:
-    return Unauthenticated("The token is not known here.")
+    return Unauthenticated("The token is not known here.", Unwelcome.UNKNOWN)

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from strawberry.types.graphql import OperationType as Kind
 
+from providers.tracing import TRACING
 from server import json_codec
 from server.callers import Caller, CannotTell, Door, Unauthenticated, authorization_of
 from server.event_stream import EventStream
@@ -54,11 +55,12 @@ class GraphQLHttp:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        try:
-            response = await self._respond(request)
-        except ClientDisconnect:
-            return
-        await response(scope, receive, send)
+        with TRACING.continuing(request.headers.get("traceparent")):
+            try:
+                response = await self._respond(request)
+            except ClientDisconnect:
+                return
+            await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | EventStream:
         accept = _joined(request, "accept")

@@ -14,6 +14,8 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType as Kind
 
+from providers.tracing import TRACING
+from providers.tracing import Kind as SpanKind
 from schema.documents import Document, Documents, Operation
 from server.callers import Caller
 from server.graphql_request import GraphQLRequest
@@ -21,6 +23,7 @@ from server.operations import NoOperation, kind_of, selected
 from server.rates import Rates
 from server.turns import Crowded, Turns
 
+_LONGEST_NAME = 100
 QUERY_ONLY = frozenset({Kind.QUERY})
 QUERY_AND_MUTATION = frozenset({Kind.QUERY, Kind.MUTATION})
 ANY_KIND = frozenset(Kind)
@@ -104,6 +107,15 @@ class GraphQLService:
         operation = _chosen(document, request, kinds)
         if isinstance(operation, Answer):
             return operation
+        with TRACING.span(*_spanned(operation)) as span:
+            answer = await self._execute(document, operation, request, caller)
+            if answer.errors:
+                span.end(answer.errors[0].get("extensions", {}).get("code", "UNEXPECTED"))
+        return answer
+
+    async def _execute(
+        self, document: Document, operation: Operation, request: GraphQLRequest, caller: Caller
+    ) -> Answer:
         async with self._turn(document, operation, request) as turn:
             if not turn:
                 return _CROWDED
@@ -126,17 +138,21 @@ class GraphQLService:
         if kind_of(operation) is not Kind.SUBSCRIPTION:
             yield await self.execute(request, QUERY_AND_MUTATION, caller)
             return
-        results = await self.schema.stream(
-            request.query,
-            variable_values=request.variables,
-            context_value=self.new_context(caller, document),
-            operation_name=request.operation_name,
-            operation_extensions=request.extensions,
-        )
-        async with aclosing(results):
-            async for result in results:
-                assert isinstance(result, ExecutionResult), "incremental delivery is off"
-                yield _answer(result)
+        span = TRACING.begin(*_spanned(operation))
+        try:
+            results = await self.schema.stream(
+                request.query,
+                variable_values=request.variables,
+                context_value=self.new_context(caller, document),
+                operation_name=request.operation_name,
+                operation_extensions=request.extensions,
+            )
+            async with aclosing(results):
+                async for result in results:
+                    assert isinstance(result, ExecutionResult), "incremental delivery is off"
+                    yield _answer(result)
+        finally:
+            span.end()
 
     @asynccontextmanager
     async def _turn(
@@ -177,6 +193,15 @@ def _chosen(document: Document, request: GraphQLRequest, kinds: frozenset[Kind])
     if kind not in kinds:
         raise KindNotAllowed(kind)
     return _request_error(*document.errors) if document.errors else operation
+
+
+def _spanned(operation: Operation) -> tuple[str, SpanKind, dict[str, str | None]]:
+    """A span's name and facts: in the name only the schema's words, of which there are not many."""
+    kind = kind_of(operation).value
+    (one, *others) = sorted(operation.roots) or ("",)
+    name = kind if others or not one else f"{kind} {one}"
+    named = {"graphql.operation.type": kind, "graphql.operation.name": (operation.name or "")[:_LONGEST_NAME]}
+    return name, SpanKind.OPERATION, {key: value or None for key, value in named.items()}
 
 
 def _request_error(*errors: GraphQLError) -> Answer:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from providers.telemetry import CURRENT_EXECUTION, Fact
+from providers.tracing import TRACING
 from server.settings import LogFormat
 
 # What these say at INFO is for the operator; of libraries only warnings are.
@@ -94,8 +95,9 @@ def _time(record: logging.LogRecord) -> str:
 
 def _facts(record: logging.LogRecord) -> Mapping[str, Fact]:
     known: Mapping[str, Fact] = getattr(record, "facts", {})
-    execution = CURRENT_EXECUTION.get()
-    return known if execution is None else {"execution": execution, **known}
+    execution, trace = CURRENT_EXECUTION.get(), TRACING.trace_id()
+    traced = known if trace is None else {**known, "trace": trace}
+    return traced if execution is None else {"execution": execution, **traced}
 
 
 def _error(formatter: logging.Formatter, record: logging.LogRecord) -> str | None:

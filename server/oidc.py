@@ -21,7 +21,7 @@ from jwt.exceptions import ExpiredSignatureError, PyJWTError
 from db.security import ANONYMOUS
 from db.security.access import Standing
 from db.statuses import Role
-from server.callers import Unauthenticated
+from server.callers import Unauthenticated, Unwelcome
 from server.jwks import ALGORITHMS, Jwks
 
 _LEEWAY_SECONDS = 30
@@ -73,7 +73,7 @@ class JwtVerifier:
                 options={"require": list(_REQUIRED)},
             )
         except ExpiredSignatureError as error:
-            raise Unauthenticated("The token has expired.", expired=True) from error
+            raise Unauthenticated("The token has expired.", Unwelcome.EXPIRED) from error
         except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Unauthenticated("The token does not hold: its signature, issuer, audience or times.") from error
         return Standing(_subject(claims), role=role_in(claims, self.issuer.roles_claim), until=_until(claims))
@@ -89,7 +89,7 @@ def role_in(claims: Mapping[str, Any], name: str) -> Role:
         for part in name.split("."):
             found = cast("dict[str, object]", found).get(part) if isinstance(found, dict) else None
     listed: Sequence[object] = cast("list[object]", found) if isinstance(found, list) else [found]
-    return next((role for role in (Role.ADMIN, Role.DEPLOYER, Role.VIEWER) if role.value in listed), Role.NONE)
+    return next((role for role in reversed(Role) if role.value in listed), Role.NONE)
 
 
 def _header(text: str) -> _Header:

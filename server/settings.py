@@ -64,8 +64,8 @@ class Settings(LoadSettings):
     oidc_jwks_url: str = Field(default="", description="With `oidc`: where the issuer's keys are, by `https://`")
     oidc_roles_claim: str = Field(
         default="",
-        description="With `oidc`: the claim that lists roles (`viewer`, `deployer`, `admin`), a nested one with"
-        " dots; unset: JWTs carry no role, and their subjects see and do what they have grants for",
+        description="With `oidc`: the claim that lists roles (`viewer`, `auditor`, `deployer`, `admin`), a nested"
+        " one with dots; unset: JWTs carry no role, and their subjects see and do what they have grants for",
     )
     behind_proxy: bool = Field(
         default=False,

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from db.statuses import EnvironmentType, Role
 
-_RANK = {role: rank for rank, role in enumerate((Role.NONE, Role.VIEWER, Role.DEPLOYER, Role.ADMIN))}
+_RANK = {role: rank for rank, role in enumerate(Role)}
 
 
 class Permission(StrEnum):
@@ -21,6 +21,7 @@ class Permission(StrEnum):
     DEPLOY = "deploy"
     ROLLBACK = "rollback"
     OVERRIDE_FREEZE = "override_freeze"
+    READ_AUDIT_LOG = "read_audit_log"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,10 @@ class Access:
 
     def may_configure(self) -> bool:
         return self.unrestricted or self.role is Role.ADMIN
+
+    def may_read_audit_log(self) -> bool:
+        """Whether he may read what everybody did. No grant gives it: the log is of no single environment."""
+        return self.unrestricted or self.role in (Role.AUDITOR, Role.ADMIN)
 
     def may_act_anywhere(self) -> bool:
         """Whether he may run what touches no environment at all."""

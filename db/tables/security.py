@@ -59,6 +59,11 @@ class AuditEntry(SQLModel, table=True):
     column, `previous_mac` among them, so that no entry can be changed, removed or moved unnoticed.
     """
 
+    __table_args__ = tuple(
+        sa.Index(f"ix_auditentry_{column}_sequence", column, "sequence")
+        for column in ("subject", "action", "outcome", "at")
+    )
+
     sequence: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     at: datetime = Field(default_factory=now, sa_type=UtcDateTime)
     subject: str

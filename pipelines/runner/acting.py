@@ -30,6 +30,7 @@ from pipelines.secret_marks import mark, reveal
 from pipelines.steps import GENERIC_STEPS, StepContext, StepFailed
 from providers.errors import ProviderError, ProviderRefused, ProviderTimedOut, ProviderUnreachable
 from providers.interface import StepType, Verb
+from providers.tracing import TRACING
 from providers.values import Effect, Outcome, Progress
 
 logger = logging.getLogger(__name__)
@@ -66,6 +67,15 @@ class _Attempt:
 
 async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: datetime) -> StepOutcome:
     """One try at `step`, until `deadline`. Raises nothing but outages of the database."""
+    known = {"unship.step.identifier": step.identifier, "unship.step.type": step.type}
+    with TRACING.span(f"step {step.type}", facts=known) as span:
+        outcome = await _try(work, stage, step, deadline)
+        if outcome.error is not None:
+            span.end(outcome.error.value)
+        return outcome
+
+
+async def _try(work: Work, stage: PlannedStage, step: PlannedStep, deadline: datetime) -> StepOutcome:
     left = seconds_until(deadline, step.timeout)
     revealed: set[str] = set()
     try:

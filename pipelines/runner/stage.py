@@ -27,6 +27,7 @@ from pipelines.runner.work import Work, abort_requested
 from pipelines.scope import base_words, stage_scope_words
 from providers.registry import AnyProvider
 from providers.sentences import sentences
+from providers.tracing import TRACING
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,17 @@ class StageRunner:
     stage: PlannedStage
 
     async def run(self, *, failed: bool) -> Result:
+        """Run it; `failed` as of the class."""
+        known = {
+            "unship.stage.identifier": self.stage.identifier,
+            "unship.platform": None if self.stage.deployment_type is None else self.stage.deployment_type.value,
+        }
+        with TRACING.span("stage", facts=known) as span:
+            result = await self._run(failed=failed)
+            span.set("unship.result", result.end.value)
+            return result
+
+    async def _run(self, *, failed: bool) -> Result:
         begun = await self.work.transaction(
             f"begin stage {self.stage.identifier}", lambda session: self._begin(session, failed=failed)
         )

@@ -21,6 +21,7 @@ from pydantic import JsonValue
 from providers.aws.connecting import AwsConnectorSpec, Keys
 from providers.aws.values import CONNECTOR_TYPE
 from providers.telemetry import count_answer
+from providers.tracing import TRACING, Kind
 from providers.tree import Tree
 
 USER_AGENT = "unship/0.1.0"
@@ -57,11 +58,13 @@ class Sdk:
         """One request; the answer as plain JSON. Raises the SDK's own errors, which sdk_faults.py reads."""
         client = await self._client(service, region)
         method = getattr(client, _xform_name(operation))
-        try:
-            answer = cast("dict[str, Any]", await method(**parameters))
-        except Exception as error:
-            count_answer(CONNECTOR_TYPE, _status_of(getattr(error, "response", None)))
-            raise
+        known = {"unship.platform": CONNECTOR_TYPE, "rpc.service": service, "rpc.method": operation}
+        with TRACING.span(f"{service} {operation}", Kind.REQUEST, known):
+            try:
+                answer = cast("dict[str, Any]", await method(**parameters))
+            except Exception as error:
+                count_answer(CONNECTOR_TYPE, _status_of(getattr(error, "response", None)))
+                raise
         count_answer(CONNECTOR_TYPE, _status_of(answer))
         return {key: _plain(value) for key, value in answer.items() if key != "ResponseMetadata"}
 

@@ -11,6 +11,7 @@ import strawberry
 from db.queries.services import ServiceOrderField
 from db.statuses import (
     ApprovalStatus,
+    AuditOutcome,
     EnvironmentType,
     ExecutionKind,
     ExecutionStatus,
@@ -119,6 +120,15 @@ describe(
         RollbackStatus.STARTED: "A rollback is under way.",
         RollbackStatus.SUCCESS: "It was rolled back, and that is proved.",
         RollbackStatus.FAILURE: "A rollback failed or was aborted before it was restored; it may be tried again.",
+    },
+)
+describe(
+    AuditOutcome,
+    "How an attempt to change something ended. Expect new values.",
+    {
+        AuditOutcome.ACCEPTED: "Done, or begun.",
+        AuditOutcome.REFUSED: "Not done: not allowed, not possible, or not understood. The code says which.",
+        AuditOutcome.FAILED: "Broke off: a defect, or a database that could not be reached.",
     },
 )
 describe(

@@ -1,6 +1,7 @@
 """Documents made from the schema at random: whatever is asked, the answer is data or a coded error, no defect.
 
-A few of each kind; UNSHIP_FUZZ=10000 in the environment asks for so many.
+The same documents for each role, half queries and half mutations; UNSHIP_FUZZ=10000 in the environment asks for
+so many instead of a few.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+import sqlalchemy as sa
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
@@ -23,13 +26,20 @@ from graphql import (
     GraphQLUnionType,
     build_schema,
 )
+from sqlmodel import col
 
-from db.security.access import unrestricted
+from db.columns import now
+from db.security.access import Standing, unrestricted
+from db.statuses import Role
+from db.tables import Environment, Grant
+from pipelines.runtime import Rules
 from schema.building import build, sdl
 from schema.context import RequestContext
+from schema.documents import Document
 from tests.schema.api import SMALL, Api, open_api
 
-CASES = int(os.environ.get("UNSHIP_FUZZ", "120"))
+CASES = int(os.environ.get("UNSHIP_FUZZ", "240"))
+_EACH = CASES // 2
 _TEXTS = (
     "",
     "service1",
@@ -46,6 +56,14 @@ _TEXTS = (
 )
 _NUMBERS = ("0", "1", "1", "2", "3", "5", "7", "100", "101", "-1", "2147483647", "-2147483648")
 _JSON = ('{tag: "a"}', '{a: "b", c: {d: [1, null]}}', "[]", '"text"', "null", "7")
+_TIMES = (
+    '"2026-01-31T08:00:00Z"',
+    '"2026-01-31T08:00:00.000001+14:00"',
+    '"2026-01-31"',
+    '"0001-01-01T00:00:00+14:00"',
+    '"9999-12-31T23:59:59-14:00"',
+    '"now"',
+)
 _ODD = ("null", "true", '"text"', "3.5e300", "{}", "[]", "[[[]]]", "NOTHING", "$v")
 
 
@@ -60,7 +78,8 @@ class Maker:
     def operation(self, kind: str) -> str:
         root: Any = {"query": self._schema.query_type, "mutation": self._schema.mutation_type}[kind]
         fields = self._chance.sample(list(root.fields), 1 if kind == "mutation" else self._chance.randint(1, 2))
-        return f"{kind} {{ {' '.join(self._field(name, root.fields[name], 3) for name in fields)} }}"
+        depth = self._chance.randint(1, 3)
+        return f"{kind} {{ {' '.join(self._field(name, root.fields[name], depth) for name in fields)} }}"
 
     def _field(self, name: str, definition: Any, depth: int) -> str:
         arguments = [
@@ -99,7 +118,8 @@ class Maker:
     def _scalars(self, name: str) -> Sequence[str]:
         texts = [f'"{text}"' for text in _TEXTS]
         ids = [f'"{one}"' for one in self._ids]
-        return {"Int": _NUMBERS, "Boolean": ("true", "false"), "ID": ids, "JSON": _JSON}.get(name, texts)
+        known = {"Int": _NUMBERS, "Boolean": ("true", "false"), "ID": ids, "JSON": _JSON, "DateTime": _TIMES}
+        return known.get(name, texts)
 
     def _object(self, kind: GraphQLInputObjectType) -> str:
         names = list(kind.fields)
@@ -143,22 +163,48 @@ async def _ids(api: Api) -> list[str]:
     return [*ids(found), "", "nothing", "U2VydmljZTo", "=" * 50]
 
 
+async def _standings(api: Api) -> list[Standing]:
+    """One of each role, one who sees a single environment, and one of whom nobody asks who he is."""
+    until = now() + timedelta(days=1)
+    async with api.runtime.database.write() as session:
+        environment = (await session.execute(sa.select(sa.func.min(col(Environment.id))))).scalar_one()
+        session.add(
+            Grant(
+                subject="guest",
+                role=Role.DEPLOYER,
+                environment_id=environment,
+                created_by="tests",
+                expires_at=until,
+            )
+        )
+    named = [Standing(role.value, role=role, until=until) for role in Role]
+    return [*named, Standing("guest", until=until), unrestricted("tester")]
+
+
+async def _answered(api: Api, document: Document, by: Standing) -> bool:
+    """Whether there is data; every error must have a code, and be none of ours."""
+    result = await build().execute(document.text, {}, RequestContext(api.runtime, by, document=document))
+    for error in result.errors or []:
+        code = (error.extensions or {}).get("code")
+        assert code not in (None, "UNEXPECTED", "UNAVAILABLE"), (by.subject, document.text, error)
+        assert "Traceback" not in error.message
+    return result.data is not None
+
+
 @pytest.mark.parametrize("kind", ["query", "mutation"])
-def test_whatever_is_asked_no_defect_shows(tmp_path: Any, kind: str) -> None:
+def test_whatever_is_asked_by_whomever_no_defect_shows(tmp_path: Any, kind: str) -> None:
     async def check() -> None:
-        async with open_api(f"sqlite:///{tmp_path}/unship.db", SMALL) as api:
+        rules = Rules(authorize=True, post_prod_rollback=True)
+        async with open_api(f"sqlite:///{tmp_path}/unship.db", SMALL, rules) as api:
+            standings = await _standings(api)
             maker = Maker(build_schema(sdl()), random.Random(11), await _ids(api))
             answered = 0
-            for _ in range(CASES):
-                document = maker.operation(kind)
-                result = await build().execute(document, {}, RequestContext(api.runtime, unrestricted("tester")))
-                answered += result.data is not None
-                for error in result.errors or []:
-                    code = (error.extensions or {}).get("code")
-                    assert code not in (None, "UNEXPECTED", "UNAVAILABLE"), (document, error)
-                    assert "Traceback" not in error.message
+            for _ in range(_EACH):
+                document = build().documents.read_now(maker.operation(kind))
+                for by in standings:
+                    answered += await _answered(api, document, by)
             # The documents are worth asking: many pass validation.
-            assert answered > CASES / 5
+            assert answered > _EACH * len(standings) / 5
 
     asyncio.run(check())
 
@@ -180,7 +226,7 @@ def test_broken_documents_are_refused_with_a_code() -> None:
     chance, refused = random.Random(5), 0
     documents = build().documents
     maker = Maker(build_schema(sdl()), chance, ["a"])
-    for _ in range(CASES):
+    for _ in range(_EACH):
         document = documents.read_now(_mutated(maker.operation("query"), chance))
         refused += bool(document.errors)
         for error in document.errors:
@@ -189,4 +235,4 @@ def test_broken_documents_are_refused_with_a_code() -> None:
                 "GRAPHQL_VALIDATION_FAILED",
                 "TOO_MANY_NODES",
             )
-    assert refused > CASES / 2
+    assert refused > _EACH / 2

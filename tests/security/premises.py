@@ -33,6 +33,7 @@ CALLERS: dict[str, tuple[str, dict[str, str]]] = {
     "viewer": ("viewer", {}),
     "deployer": ("deployer", {}),
     "oncall": ("viewer", {ZETA: "deployer"}),
+    "auditor": ("auditor", {}),
     "admin": ("admin", {}),
 }
 # The pipelines with the environments they deploy to.

@@ -29,7 +29,7 @@ from tests.support.runtimes import open_runtime
 
 # Who may act where; whoever sees the place and is not here is refused, and to the others it is not there.
 ACTING = {"mine": {"helper", "deployer", "admin"}, ZETA: {"oncall"}}
-SEEING = {"mine": {*CALLERS} - {"nobody", "late"}, ZETA: {"viewer", "deployer", "oncall", "admin"}}
+SEEING = {"mine": {*CALLERS} - {"nobody", "late"}, ZETA: {"viewer", "deployer", "oncall", "auditor", "admin"}}
 
 
 @dataclass(frozen=True)

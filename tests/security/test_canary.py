@@ -1,4 +1,4 @@
-"""A marker in every credential, then a day's work on a real server: none is in a file, an answer or a metric."""
+"""A marker in every credential, then a day's work on a real server: none is in what it wrote, answered or sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from sandbox.cloudfoundry import CloudFoundryWorld
 from sandbox.kubernetes import KubernetesWorld
 from tests.journeys.yard import MANIFEST, Yard, custom, script
 from tests.security.operator import Operator
+from tests.support.otlp import Receiver, receiving
 from tests.support.unship import ROOT, Unship, free_port, serving
 
-CLUSTER, FILE, ENVIRONMENT, ACCESS, SECRET, PASSWORD = (
+CLUSTER, FILE, ENVIRONMENT, ACCESS, SECRET, PASSWORD, COLLECTOR = (
     f"canary-{place}-5d41402abc4b2a76"
-    for place in ("cluster", "file", "environment", "access", "secret", "password")
+    for place in ("cluster", "file", "environment", "access", "secret", "password", "collector")
 )
 LOGIN = """
 apiVersion: v1
@@ -43,6 +44,7 @@ class Day:
     unship: Unship
     port: int
     token: str
+    collected: Receiver
     answers: list[str] = field(default_factory=list[str])
 
     def hear(self, response: httpx2.Response) -> None:
@@ -82,10 +84,13 @@ def connectors(world: KubernetesWorld, tmp_path_factory: pytest.TempPathFactory)
 def day(connectors: Path, world: KubernetesWorld, tmp_path_factory: pytest.TempPathFactory) -> Generator[Day]:
     port = free_port()
     settings = {"connectors": str(connectors), "operations_port": str(port), "log_format": "json"}
-    with pytest.MonkeyPatch.context() as patch:
+    with receiving() as collected, pytest.MonkeyPatch.context() as patch:
         patch.setenv("CANARY", ENVIRONMENT)
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collected.url)
+        patch.setenv("OTEL_EXPORTER_OTLP_HEADERS", f"x-key={COLLECTOR}")
+        patch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
         with serving(tmp_path_factory.mktemp("unship"), **settings) as unship:
-            made = Day(unship, port, Operator(unship.directory / "data").token("canary"))
+            made = Day(unship, port, Operator(unship.directory / "data").token("canary"), collected)
             unship.client.headers["authorization"] = f"Bearer {made.token}"
             unship.client.event_hooks["response"].append(made.hear)
             _work(made, world)
@@ -138,9 +143,11 @@ def test_the_credentials_were_used(day: Day, world: KubernetesWorld) -> None:
     for said in ("gave no connection", "log in", "exit code 3: ***"):
         assert said in everything
     assert '"subject": "canary"' in day.unship.log
+    assert {headers["x-key"] for headers in day.collected.headers} == {COLLECTOR}
+    assert {"execution ROLLBACK", "step ShellScript"} <= {span.name for span in day.collected.spans}
 
 
-def test_no_credential_is_in_a_file_an_answer_or_a_metric(day: Day) -> None:
+def test_no_credential_is_in_a_file_an_answer_a_metric_or_a_trace(day: Day) -> None:
     metrics = httpx2.get(f"http://127.0.0.1:{day.port}/metrics").text
     places = {
         str(path.relative_to(day.unship.directory)): path.read_bytes()
@@ -148,10 +155,11 @@ def test_no_credential_is_in_a_file_an_answer_or_a_metric(day: Day) -> None:
         if path.is_file()
     }
     places |= {"answers": "\n".join(day.answers).encode(), "metrics": metrics.encode()}
+    places |= {"traces": b"".join(day.collected.bodies)}
     assert {"server.log", "data/unship.db", "data/unship.db-engine"} <= set(places)
     assert len(day.answers) > 20
     shown = len("unship_") + 6
-    wanted = [CLUSTER, FILE, ENVIRONMENT, ACCESS, SECRET, PASSWORD, day.token[shown:]]
+    wanted = [CLUSTER, FILE, ENVIRONMENT, ACCESS, SECRET, PASSWORD, COLLECTOR, day.token[shown:]]
     forms = {form: word for word in wanted for form in (word.encode(), base64.b64encode(word.encode()))}
     found = {(place, forms[form]) for place, content in places.items() for form in forms if form in content}
     assert found == set()

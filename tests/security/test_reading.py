@@ -18,6 +18,7 @@ from graphql import GraphQLObjectType
 
 from sandbox.kubernetes import KubernetesWorld
 from schema.ids import global_id
+from tests.security.books import read_log
 from tests.security.callers import JSON, SSE, TRANSPORTS, Answer
 from tests.security.crawl import node_types, object_type, schema, selections
 from tests.security.premises import CALLERS, ZETA, Premises, premises_in
@@ -25,6 +26,7 @@ from tests.security.premises import CALLERS, ZETA, Premises, premises_in
 SEES_ALL = [name for name, (role, _) in CALLERS.items() if role != "none"]
 SEES_MINE = ["guest", "helper"]
 SEES_NOTHING = ["nobody", "late"]
+READS_AUDIT_LOG = ["auditor", "admin"]
 # What only mutations and subscriptions answer with, the envelopes of the schema, and other platforms' instances.
 ELSEWHERE = (
     "Payload",
@@ -132,6 +134,13 @@ def test_every_field_is_asked_for() -> None:
     assert every - asked == {("Query", name) for name in NAMING}
 
 
+def proper(caller: str, query: str, answer: Answer) -> bool:
+    """Whether there are no errors, or the one that is due: the audit log is for some, and null for the others."""
+    if "auditLog" not in query or caller in READS_AUDIT_LOG:
+        return answer.codes == []
+    return answer.codes == ["PERMISSION_DENIED"] and answer.body["data"]["auditLog"] is None
+
+
 def foreign_in(answer: Answer, nodes: dict[str, dict[str, bool]]) -> list[str]:
     text = json.dumps(answer.body)
     ids = [one for several in nodes.values() for one, seen in several.items() if not seen and one in text]
@@ -146,7 +155,7 @@ def test_who_sees_one_environment_sees_nothing_of_the_other(
     with premises.of(caller).line(transport) as ask:
         for query in queries(nodes):
             answer = ask(query)
-            assert "errors" not in answer.body, (query, answer.body)
+            assert proper(caller, query, answer), (query, answer.body)
             assert foreign_in(answer, nodes) == [], query
 
 
@@ -159,7 +168,7 @@ def test_who_has_nothing_sees_nothing(
     with premises.of(caller).line(transport) as ask:
         for query in queries(nodes):
             answer = ask(query)
-            assert "errors" not in answer.body, (query, answer.body)
+            assert proper(caller, query, answer), (query, answer.body)
             text = json.dumps(answer.body)
             assert not any(one in text for one in every), query
             assert not any(word in text.lower() for word in (ZETA, "mine", "shop", "perl")), query
@@ -173,7 +182,7 @@ def test_who_has_a_role_sees_everything(
     client, shown = premises.of(caller), ""
     for query in queries(nodes):
         answer = client.ask(query)
-        assert "errors" not in answer.body, (query, answer.body)
+        assert proper(caller, query, answer), (query, answer.body)
         shown += json.dumps(answer.body)
     assert ZETA in shown
     for kind in node_types():
@@ -200,6 +209,29 @@ def test_what_is_foreign_looks_like_what_is_not_there(
             answer = client.ask(f"{{ {name}{arguments.format(one)} {{ id }} }}", transport)
             assert answer.body["data"] == {name: None}, (name, one)
             assert "errors" not in answer.body, (name, one)
+
+
+@pytest.mark.parametrize("caller", READS_AUDIT_LOG)
+def test_the_audit_log_says_what_everybody_did(premises: Premises, caller: str) -> None:
+    query = """query ($filter: AuditFilter) { auditLog(first: 100, filter: $filter) { totalCount
+      nodes { sequence actor action source outcome objects { type name } environments { identifier }
+        execution { id status } } } }"""
+    log = premises.of(caller).ask(query).data["auditLog"]
+    kept = read_log(premises.database_url)
+    assert [entry["sequence"] for entry in log["nodes"]] == [entry.sequence for entry in reversed(kept)][:100]
+    assert log["totalCount"] == len(kept)
+    wanted = {"actor": "all", "action": "runPipeline", "object": "Pipeline:zeta-both"}
+    newest, _ = premises.of(caller).ask(query, filter=wanted).data["auditLog"]["nodes"]
+    assert newest.pop("sequence")
+    assert newest == {
+        "actor": "all",
+        "action": "runPipeline",
+        "source": "127.0.0.1",
+        "outcome": "ACCEPTED",
+        "objects": [{"type": "Pipeline", "name": "zeta-both"}],
+        "environments": [{"identifier": "mine"}, {"identifier": ZETA}],
+        "execution": {"id": premises.executions["zeta-both"], "status": "SUCCEEDED"},
+    }
 
 
 def targets(nodes: dict[str, dict[str, bool]], missing: bool) -> list[dict[str, Any]]:
@@ -315,4 +347,5 @@ def test_the_caller_is_told_what_he_may(premises: Premises) -> None:
     assert told("viewer") == {"view *"}
     assert told("deployer") == {"view *"} | acting
     assert told("oncall") == {"view *", "deploy zeta", "rollback zeta"}
-    assert told("admin") == {"view *", "configure *", "override_freeze mine"} | acting
+    assert told("auditor") == {"view *", "read_audit_log *"}
+    assert told("admin") == {"view *", "configure *", "override_freeze mine", "read_audit_log *"} | acting

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.seed import seed
 from benchmarks.sizes import Size, environment_id, execution_id, service_id
+from db.columns import now
+from db.queries.audit import AuditEntries
 from db.queries.environments import EnvironmentGroups, Environments
 from db.queries.events import Events
 from db.queries.executions import Executions, ExecutionsOf
@@ -21,11 +23,13 @@ from db.queries.keys import Key, key_table
 from db.queries.listing import CursorKey, Spec, Window, slices_statement
 from db.queries.pipelines import Pipelines
 from db.queries.services import ServiceOrderField, Services
-from db.statuses import EnvironmentType, ExecutionKind, ExecutionStatus, RollbackStatus
+from db.statuses import AuditOutcome, EnvironmentType, ExecutionKind, ExecutionStatus, RollbackStatus
 from providers.values import DeploymentType
 from tests.support.runtimes import open_runtime
 
 _GROWING = ("instance", "execution", "stage", "step", "event")
+# What SQLite calls a scan is its way from the newest entry back: the table itself stands in that order.
+_ALSO_GROWING = {"sqlite": (), "postgresql": ("auditentry",)}
 _SMALL = Size(services=3, environments=2, executions_per_service=3)
 _SERVICE: Key = (service_id(1),)
 _ENVIRONMENT: Key = (environment_id(1),)
@@ -74,6 +78,10 @@ def _pages() -> Iterator[tuple[Spec, Key, CursorKey]]:
         yield Environments(search, type_of), (), ("a", "0")
     yield EnvironmentGroups(), (), ("a", "0")
     yield Pipelines(), (), ("a", "0")
+    for subject, action, outcome, since, until in product(
+        (None, "ci"), (None, "runPipeline"), (None, AuditOutcome.REFUSED), (None, now()), (None, now())
+    ):
+        yield AuditEntries(subject, action, outcome, None, since, until), (), (7,)
     yield Events(), (execution_id(1),), (3,)
 
 
@@ -107,10 +115,11 @@ def test_every_page_is_found_by_index(database_url: str) -> None:
             async with runtime.database.read() as connection:
                 if connection.dialect.name != "sqlite":
                     await connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
+                growing = {*_GROWING, *_ALSO_GROWING[connection.dialect.name]}
                 for spec, parent, after in _pages():
                     for window in (Window(100, after=after), Window(100, backward=True)):
                         plan = await _plan(connection, spec, parent, window)
-                        assert not _scanned(plan) & set(_GROWING), (spec, window, plan)
+                        assert not _scanned(plan) & growing, (spec, window, plan)
 
     asyncio.run(check())
 

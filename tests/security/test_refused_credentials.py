@@ -1,0 +1,166 @@
+"""Who tried with bad credentials is in the audit log: how often, from where and why, however many it were."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from db.security.audit import AuditLog, Entry
+from db.security.chain import first_break
+from sandbox.kubernetes import KubernetesWorld
+from server.callers import Unauthenticated, Unwelcome
+from server.refused_credentials import RefusedCredentials
+from tests.security.books import read_log, tamper
+from tests.security.callers import SSE, TRANSPORTS, Client
+from tests.security.operator import Operator
+from tests.support.runtimes import open_runtime
+from tests.support.unship import serving
+
+KEY = b"k" * 32
+UNKNOWN = "unship_" + "x" * 43
+
+
+def counted(entry: Entry) -> tuple[str, str | None, str, int]:
+    return entry.subject, entry.code, entry.details.get("address", "-"), entry.details["count"]
+
+
+def test_a_server_writes_them_before_it_ends(world: KubernetesWorld, connectors: Path, tmp_path: Path) -> None:
+    with serving(tmp_path, connectors=str(connectors), auth="token") as unship:
+        operator = Operator(unship.directory / "data", {"auth": "token"})
+        revoked, good = operator.token("gone", "viewer"), operator.token("good", "auditor")
+        operator.done("token", "revoke", "gone")
+        for transport in TRANSPORTS:
+            for secret in (UNKNOWN, revoked, "unship_", "a.b.c"):
+                assert Client(unship.url, unship.client, secret).ask("{ __typename }", transport).status != 200
+            assert Client(unship.url, unship.client, good).ask("{ __typename }", transport).status == 200
+        basic = {"authorization": "Basic dXNlcjpwYXNz", "accept": SSE}
+        assert httpx2.post(unship.url, json={"query": "{ __typename }"}, headers=basic).status_code == 401
+        assert httpx2.post(unship.url, json={"query": "{ __typename }"}).status_code == 401
+        url = f"sqlite:///{unship.directory}/data/unship.db"
+        assert [entry.action for entry in read_log(url)] == ["createToken", "createToken", "revokeToken"]
+        unship.stop()
+        log = read_log(url)[3:]
+        assert {entry.action for entry in log} == {"authenticate"}
+        assert sorted(map(counted, log)) == [
+            ("anonymous", "CREDENTIALS_MALFORMED", "127.0.0.1", 1),
+            ("anonymous", "TOKEN_UNKNOWN", "127.0.0.1", 9),
+            ("gone", "TOKEN_REVOKED", "127.0.0.1", 3),
+        ]
+        assert UNKNOWN not in str(log)
+        assert operator.run("audit", "verify").code == 0
+        unship.start()
+        query = """{ auditLog(first: 9, filter: {action: "authenticate", object: "MachineToken:gone"})
+          { nodes { actor attempts source code message objects { type name } } } }"""
+        (shown,) = Client(unship.url, unship.client, good).ask(query).data["auditLog"]["nodes"]
+        assert shown == {
+            "actor": "gone",
+            "attempts": 3,
+            "source": "127.0.0.1",
+            "code": "TOKEN_REVOKED",
+            "message": "The token was revoked.",
+            "objects": [{"type": "MachineToken", "name": "gone"}],
+        }
+        assert unship.log.count("credentials were refused") == 3
+
+
+def play(url: str, scenario: Callable[[AuditLog], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with open_runtime(url) as runtime:
+            await scenario(AuditLog(runtime.database, KEY))
+
+    asyncio.run(run())
+
+
+def unknown() -> Unauthenticated:
+    return Unauthenticated("no", Unwelcome.UNKNOWN)
+
+
+def test_a_flood_from_everywhere_makes_few_entries_and_none_is_forgotten(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(log: AuditLog) -> None:
+        refused = RefusedCredentials(most=4)
+        for number in range(5000):
+            refused.note(unknown(), f"10.0.{number % 200}.1")
+            refused.note(Unauthenticated("no", Unwelcome.MALFORMED), f"10.0.{number % 200}.1")
+        refused.note(unknown(), "10.0.0.1")
+        await refused.write(log)
+        await refused.write(log)
+
+    play(database_url, scenario)
+    log = read_log(database_url)
+    assert first_break(log, KEY) is None
+    assert sorted(map(counted, log)) == [
+        ("anonymous", "CREDENTIALS_MALFORMED", "-", 4950),
+        ("anonymous", "CREDENTIALS_MALFORMED", "10.0.0.1", 25),
+        ("anonymous", "CREDENTIALS_MALFORMED", "10.0.1.1", 25),
+        ("anonymous", "TOKEN_UNKNOWN", "-", 4950),
+        ("anonymous", "TOKEN_UNKNOWN", "10.0.0.1", 26),
+        ("anonymous", "TOKEN_UNKNOWN", "10.0.1.1", 25),
+    ]
+    assert caplog.text.count("credentials were refused") == len(log)
+
+
+def test_each_interval_has_its_own_entries_and_the_last_one_is_not_waited_for(database_url: str) -> None:
+    async def scenario(log: AuditLog) -> None:
+        refused, ending = RefusedCredentials(), asyncio.Event()
+        refused.note(unknown(), "10.0.0.1")
+        keeping = asyncio.create_task(refused.keep(log, ending, seconds=0.01))
+        async with asyncio.timeout(20):
+            while not await asyncio.to_thread(read_log, database_url):
+                pass
+        ending.set()
+        await keeping
+        ending.clear()
+        refused.note(unknown(), "10.0.0.1")
+        refused.note(unknown(), "10.0.0.1")
+        keeping = asyncio.create_task(refused.keep(log, ending, seconds=3600))
+        ending.set()
+        await asyncio.wait_for(keeping, 20)
+
+    play(database_url, scenario)
+    log = read_log(database_url)
+    assert [entry.details["count"] for entry in log] == [1, 2]
+    for entry in log:
+        first, last = (datetime.fromisoformat(entry.details[name]) for name in ("firstAt", "lastAt"))
+        assert first <= last <= entry.at
+
+
+def test_what_cannot_be_written_is_kept_with_what_follows(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(log: AuditLog) -> None:
+        refused = RefusedCredentials()
+        refused.note(unknown(), "10.0.0.1")
+        await asyncio.to_thread(tamper, database_url, "ALTER TABLE auditentry RENAME TO away")
+        await refused.write(log)
+        assert "could not be written" in caplog.text
+        await asyncio.to_thread(tamper, database_url, "ALTER TABLE away RENAME TO auditentry")
+        refused.note(unknown(), "10.0.0.1")
+        await refused.write(log)
+
+    play(database_url, scenario)
+    assert list(map(counted, read_log(database_url))) == [("anonymous", "TOKEN_UNKNOWN", "10.0.0.1", 2)]
+
+
+def test_addresses_of_one_network_count_together_and_nobody_without_credentials_counts(database_url: str) -> None:
+    async def scenario(log: AuditLog) -> None:
+        refused = RefusedCredentials()
+        for number in range(30):
+            refused.note(unknown(), f"2001:db8:0:7::{number:x}")
+            refused.note(Unauthenticated("no", Unwelcome.MISSING), "10.0.0.1")
+        refused.note(unknown(), "::1")
+        refused.note(unknown(), None)
+        await refused.write(log)
+
+    play(database_url, scenario)
+    assert sorted(map(counted, read_log(database_url))) == [
+        ("anonymous", "TOKEN_UNKNOWN", "-", 1),
+        ("anonymous", "TOKEN_UNKNOWN", "2001:db8:0:7::/64", 30),
+        ("anonymous", "TOKEN_UNKNOWN", "::1", 1),
+    ]
