@@ -258,9 +258,15 @@ def test_reading_changes_nothing(platform: Platform) -> None:
 
 def test_the_preview_says_what_happens_and_then_nothing(platform: Platform) -> None:
     async def story(story: Story) -> None:
+        nothing = await story.capture(OLD)
         snapshot = await story.deployed_twice()
         changes = await platform.provider.preview(platform.target, snapshot)
         assert any(NEW in (change.current or "") and OLD in (change.target or "") for change in changes)
+        removals = await platform.provider.preview(platform.target, nothing)
+        assert any(change.target is None for change in removals)
+        for change in (*changes, *removals):
+            assert change.current != change.target
+            assert "absent" not in (change.current, change.target)
         await story.roll_back(snapshot, TestAttempt("third"))
         assert await platform.provider.preview(platform.target, snapshot) == ()
 
