@@ -6,6 +6,7 @@ a crash can neither lose nor double them: it runs from its start, and what is on
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,6 +52,7 @@ class Checkpoints:
     recorded: Records = field(default_factory=dict[tuple[str, int], tuple[str, Any]])
     name: str = ""
     position: int = 0
+    _noting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     async def open(cls, database: Database, execution_id: str, fence: Fence | None = None) -> Checkpoints:
@@ -76,6 +78,22 @@ class Checkpoints:
         if (self.name, self.position) in self.recorded:
             return self._result(name)
         return await self._commit(name, work)
+
+    @property
+    def noted(self) -> bool:
+        """Whether `note` was called on this branch, in this life of the execution or an earlier one."""
+        return (self.name, 1) in self.recorded
+
+    async def note(self, name: str) -> None:
+        """Put on record that this branch is at something, once; a branch that is used for nothing else."""
+
+        async def nothing(_: AsyncSession) -> None:
+            return None
+
+        async with self._noting:
+            if not self.noted:
+                self.position = 1
+                self.recorded[self.name, 1] = (name, await self._commit(name, nothing))
 
     async def step(
         self,

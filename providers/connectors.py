@@ -91,7 +91,12 @@ def resolve_reference(reference: str, directory: Path) -> str:
             return (directory / name).read_text(encoding="utf-8").rstrip("\n")
         except OSError as error:
             raise ConnectorsError(f"The secret {reference} cannot be read: {error.strerror}.") from error
-    raise ConnectorsError(f"The secret {reference} is not set; use env:NAME or file:PATH.")
+    if kind == "env" and name.isidentifier():
+        raise ConnectorsError(f"The secret {reference} is not set in the server's environment.")
+    # It may be the secret itself.
+    raise ConnectorsError(
+        "A reference to a secret is neither env:NAME nor file:PATH; what it says instead is not shown."
+    )
 
 
 def _read(path: Path) -> _File:

@@ -127,6 +127,9 @@ class Verbs(Protocol[TargetT_contra, SnapshotT]):
     ) -> Outcome:
         """Bring the target back to `snapshot` and wait until it is there; SKIPPED if it already is.
 
+        That is said of this try alone: where an earlier one at the same step announced an effect, the caller
+        takes SKIPPED for CHANGED.
+
         With a snapshot that did not exist (a first deployment that failed midway), removes what the
         deployment created and nothing else.
         """

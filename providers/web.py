@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ import aiohttp
 import yarl
 
 from providers.errors import ProviderError
-from providers.retry import wait_before
+from providers.retry import given_up, patience_left, wait_before
 from providers.telemetry import count_answer
 from providers.tracing import TRACING, Kind
 
@@ -26,6 +28,7 @@ USER_AGENT = "unship/0.1.0"
 TIMEOUT_SECONDS = 10.0
 
 AnswerT = TypeVar("AnswerT")
+_CONNECT_FAILED = re.compile(r"\[Errno (\d+)\] Connect call failed")
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,11 @@ async def until_answered(attempt: Callable[[], Awaitable[AnswerT | Failure]]) ->
         if not isinstance(answer, Failure):
             return answer
         number_of_try += 1
-        wait = wait_before(number_of_try, answer.retry_after) if answer.transient else None
-        if wait is None:
+        if not answer.transient:
             raise answer.error
+        wait = wait_before(number_of_try, answer.retry_after)
+        if wait is None:
+            raise given_up(answer.error, answer.retry_after)
         await asyncio.sleep(wait)
 
 
@@ -95,8 +100,10 @@ def _watching(platform: str) -> aiohttp.TraceConfig:
 
 
 def timeout(silence: float = TIMEOUT_SECONDS) -> aiohttp.ClientTimeout:
-    """Content may not pause for longer than `silence` seconds."""
-    return aiohttp.ClientTimeout(connect=TIMEOUT_SECONDS, sock_read=silence)
+    """Content may not pause for longer than `silence` seconds, or than whoever asks has patience."""
+    # Zero would mean no limit.
+    left = max(0.01, patience_left())
+    return aiohttp.ClientTimeout(connect=min(TIMEOUT_SECONDS, left), sock_read=min(silence, left))
 
 
 def was_never_sent(error: Exception) -> bool:
@@ -148,4 +155,7 @@ def is_loopback(host: str | None) -> bool:
 
 def _first(error: Exception) -> str:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if failed := _CONNECT_FAILED.search(str(error)):
+        # asyncio repeats the address, and all of them where there are several.
+        reason = os.strerror(int(failed[1]))
     return reason[:200] or type(error).__name__

@@ -12,11 +12,14 @@ from pipelines.records import StageRecords, open_records
 from pipelines.runtime import Runtime
 from pipelines.verification import compare
 from providers.errors import ProviderError
+from providers.retry import patience
 from providers.values import Change, InstanceGroup, LiveInstance, Obstacle
 from rollback.facts import StageFacts
 from rollback.values import Reason, ReasonCode, Severity
 
 _ANSWER_SECONDS = 5.0
+# Before that: what the platform said last is told rather than that the time is over.
+_PATIENCE_SECONDS = 4.5
 _NAMED = 3
 _HIDDEN = "(hidden)"
 
@@ -30,9 +33,10 @@ async def _platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason
     try:
         records = _records(runtime, stage, set())
         async with asyncio.timeout(_ANSWER_SECONDS):
-            obstacles, others = await asyncio.gather(_preflight(records), _live_reasons(records, stage))
+            with patience(_PATIENCE_SECONDS):
+                obstacles, others = await asyncio.gather(_preflight(records), _live_reasons(records, stage))
     except TimeoutError:
-        return (_unreachable(stage, f"it did not answer within {_ANSWER_SECONDS:g} s"),)
+        return (_unreachable(stage, f"It did not answer within {_ANSWER_SECONDS:g} s."),)
     except ProviderError as error:
         return (_unreachable(stage, str(error)),)
     return (*(_obstacle(stage, obstacle) for obstacle in obstacles), *others)

@@ -46,6 +46,11 @@ class _Attempt:
     until: float
     """Of the loop's clock: when the caller ends it."""
 
+    def __post_init__(self) -> None:
+        self._effects = self.work.checkpoints.branch(f"effects of {self.step.id}")
+        self.goes_on = self._effects.noted
+        """Whether an earlier try at the step, perhaps before a crash, went as far as to change something."""
+
     @property
     def seconds_left(self) -> float:
         return max(0.0, self.until - asyncio.get_running_loop().time())
@@ -62,6 +67,7 @@ class _Attempt:
             self.work.runtime.bell.ring(self.work.execution_id)
 
     async def before_effect(self) -> None:
+        await self._effects.note(f"begin effects of {self.step.identifier}")
         await self.work.runtime.fence.check(self.work.execution_id)
 
 
@@ -119,7 +125,7 @@ async def _act(attempt: _Attempt, revealed: set[str]) -> StepOutcome:
         timeout=attempt.seconds_left,
         report=attempt.report,
     )
-    await attempt.before_effect()
+    await attempt.work.runtime.fence.check(attempt.work.execution_id)
     result = await generic.run(generic.spec_model.model_validate(attempt.step.spec), context)
     return StepOutcome(outputs=result.outputs)
 
@@ -141,6 +147,9 @@ async def _act_at_platform(attempt: _Attempt, revealed: set[str]) -> StepOutcome
     rendered = render_tree(step.spec, scope_of(resolve_secret=mark, **await _words(attempt))).value
     spec = step_type.spec_model.model_validate(reveal(rendered, work.runtime.registry.connectors.secret, revealed))
     outcome = await _call(records, step_type, spec, attempt)
+    if outcome.effect is Effect.SKIPPED and attempt.goes_on:
+        # This try found everything done, because the earlier one did it.
+        return StepOutcome(outputs=outcome.outputs)
     return StepOutcome(skipped=outcome.effect is Effect.SKIPPED, message=outcome.reason, outputs=outcome.outputs)
 
 

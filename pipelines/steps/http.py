@@ -20,6 +20,7 @@ from pipelines.expressions import ExpressionError, Scope, evaluate_condition
 from pipelines.steps.addresses import allowed_addresses
 from pipelines.steps.texts import Texts, cleaned
 from pipelines.steps.values import StepContext, StepFailed, StepResult
+from providers.web import what_happened
 
 _MAX_BODY = 1024 * 1024
 _RECORDED_BODY = 64 * 1024
@@ -62,8 +63,9 @@ async def run_http(spec: HttpSpec, context: StepContext) -> StepResult:
         message = f"{request.url.host} did not answer within {context.timeout:g} s."
         raise StepFailed(message, FailureKind.TIMEOUT) from error
     except aiohttp.ClientError as error:
-        reason = texts.show(str(error)) or type(error).__name__
-        raise StepFailed(f"{request.url.host} could not be asked: {reason}", FailureKind.CONNECTIVITY) from error
+        place = f"{request.url.host}:{request.url.port}"
+        reason = texts.show(what_happened(error))
+        raise StepFailed(f"{place} {reason}.", FailureKind.CONNECTIVITY) from error
     except ValueError as error:
         raise StepFailed(f"The request cannot be made: {texts.show(str(error))}") from error
     scope = _scope_with(answer, context.scope).with_masked(texts.secrets)

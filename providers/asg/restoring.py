@@ -93,19 +93,16 @@ async def _forget_template(work: Work, snapshot: AsgSnapshot) -> None:
 
 
 def _outcome(work: Work, snapshot: AsgSnapshot) -> Outcome:
-    if not work.done:
-        return Outcome(effect=Effect.SKIPPED, reason="Everything is as it was before the deployment.")
-    if not snapshot.existed:
-        return Outcome(effect=Effect.CHANGED, outputs={"asgName": snapshot.name, "restored": "nothing was there"})
-    first = snapshot.saved[0]
-    artifact = snapshot.artifact
+    first = snapshot.saved[0] if snapshot.saved else None
+    image = snapshot.artifact.image if snapshot.artifact is not None else None
     return Outcome(
-        effect=Effect.CHANGED,
+        effect=Effect.CHANGED if work.done else Effect.SKIPPED,
+        reason=None if work.done else "Everything is as it was before the deployment.",
         outputs={
-            "asgName": first.name,
-            "restoredLaunchTemplateName": first.template.name,
-            "restoredLaunchTemplateVersion": str(first.template.version),
-            "restoredImageId": None if artifact is None else artifact.image,
-            "restoredDesiredCapacity": first.desired,
+            "asgName": snapshot.name if first is None else first.name,
+            "restoredLaunchTemplateName": "" if first is None else first.template.name,
+            "restoredLaunchTemplateVersion": "" if first is None else str(first.template.version),
+            "restoredImageId": image or "",
+            "restoredDesiredCapacity": 0 if first is None else first.desired,
         },
     )

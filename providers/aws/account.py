@@ -17,7 +17,7 @@ from providers.aws.sdk_faults import of_exception
 from providers.aws.values import CONNECTOR_TYPE
 from providers.connecting import read_spec
 from providers.connectors import Connectors
-from providers.retry import wait_before
+from providers.retry import given_up, wait_before
 from providers.tree import Tree
 
 Effect = Callable[[], Awaitable[None]]
@@ -78,9 +78,11 @@ class Account:
                 await self._open(request, instead_of=sdk)
                 continue
             number_of_try += 1
-            wait = wait_before(number_of_try, answer.retry_after) if request.may_follow(answer) else None
-            if wait is None:
+            if not request.may_follow(answer):
                 raise answer.error
+            wait = wait_before(number_of_try, answer.retry_after)
+            if wait is None:
+                raise given_up(answer.error, answer.retry_after)
             await asyncio.sleep(wait)
             if answer.remedy is Remedy.SEND_AGAIN_IF_REPEATABLE and request.look is not None:
                 done = await request.look()

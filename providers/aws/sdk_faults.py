@@ -10,6 +10,7 @@ import aiohttp
 from providers.aws import faults
 from providers.aws.faults import Failure, Refusal
 from providers.retry import retry_after
+from providers.web import host_of, is_usable, what_happened
 
 _NO_CREDENTIALS = (
     "CredentialRetrievalError",
@@ -61,9 +62,16 @@ def _of_transport(doing: str, known: Any, error: Any) -> Failure:
         return faults.of_untrusted(doing, str(cause or error))
     # The SDK says "could not connect" of a connection that broke after the request had been sent, too.
     if isinstance(cause, aiohttp.ClientConnectorError) or isinstance(error, known.ProxyConnectionError):
-        return faults.of_lost(doing, "gave no connection", never_sent=True)
+        told = what_happened(cause) if isinstance(cause, aiohttp.ClientConnectorError) else "gave no connection"
+        return faults.of_lost(doing, _at(told, error), never_sent=True)
     if isinstance(error, known.ConnectTimeoutError):
-        return faults.of_lost(doing, "gave no connection in time", never_sent=True)
+        return faults.of_lost(doing, _at("gave no connection in time", error), never_sent=True)
     if isinstance(error, known.ReadTimeoutError | TimeoutError):
-        return faults.of_lost(doing, "gave no answer in time", never_sent=False)
-    return faults.of_lost(doing, "broke the connection off", never_sent=False)
+        return faults.of_lost(doing, _at("gave no answer in time", error), never_sent=False)
+    return faults.of_lost(doing, _at("broke the connection off", error), never_sent=False)
+
+
+def _at(happened: str, error: Any) -> str:
+    """What happened, and at which address, where the SDK tells."""
+    endpoint = str(getattr(error, "kwargs", {}).get("endpoint_url") or "")
+    return f"at {host_of(endpoint)} {happened}" if is_usable(endpoint) else happened

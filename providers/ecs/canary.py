@@ -6,6 +6,7 @@ from providers.ecs.comparing import same
 from providers.ecs.deploying import deploy
 from providers.ecs.live import CANARY, Site
 from providers.ecs.manifests import Wanted, check_types, read
+from providers.ecs.outputs import outputs
 from providers.ecs.restoring import remove
 from providers.ecs.standing import is_settled
 from providers.ecs.values import RollingDeploySpec
@@ -18,14 +19,16 @@ async def deploy_canary(site: Site, release: Release, attempt: Attempt) -> Outco
     """One task of the release; nothing scales it. None where the service itself already runs the release."""
     check_types(release.manifests)
     wanted = await read(site.cluster.region, release)
+    name = wanted.name + CANARY
     if await _runs(site, wanted):
         return Outcome(
             effect=Effect.SKIPPED,
             reason=f"Service {wanted.name} already runs this version.",
-            outputs={"cluster": site.cluster.name, "canary": wanted.name + CANARY},
+            outputs={**outputs(site, None, name), "canary": name},
         )
-    canary = Wanted(wanted.name + CANARY, wanted.definition, {**wanted.service, "desiredCount": 1}, None, ())
-    return await deploy(site, canary, RollingDeploySpec(), attempt)
+    canary = Wanted(name, wanted.definition, {**wanted.service, "desiredCount": 1}, None, ())
+    outcome = await deploy(site, canary, RollingDeploySpec(), attempt)
+    return outcome.model_copy(update={"outputs": {**outcome.outputs, "canary": name}})
 
 
 async def _runs(site: Site, wanted: Wanted) -> bool:

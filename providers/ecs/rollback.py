@@ -22,14 +22,11 @@ async def roll_back(site: Site, snapshot: EcsSnapshot, attempt: Attempt) -> Outc
 
 def outcome(site: Site, snapshot: EcsSnapshot, restored: Restored) -> Outcome:
     """What the step says of itself."""
-    found = {"cluster": site.cluster.name, "serviceName": snapshot.base}
-    if restored.service is not None:
-        found |= outputs(site, restored.service)
-    if snapshot.artifact is not None:
-        found["artifact"] = snapshot.artifact.display_name
+    found = outputs(site, restored.service, snapshot.base)
+    found["artifact"] = snapshot.artifact.display_name if snapshot.artifact is not None else ""
     if restored.changed:
-        return Outcome(effect=Effect.CHANGED, outputs={**found})
+        return Outcome(effect=Effect.CHANGED, outputs=found)
     reason = "The service already is as it was before the deployment."
     if restored.service is None:
         reason = "The service that the deployment would have created does not exist."
-    return Outcome(effect=Effect.SKIPPED, reason=reason, outputs={**found})
+    return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=found)

@@ -116,12 +116,13 @@ async def settle(run: Run, revision: Revision) -> None:
         raise
 
 
-def outputs(site: Site, revision: Revision) -> dict[str, JsonValue]:
+def outputs(site: Site, revision: Revision | None) -> dict[str, JsonValue]:
+    """What expressions can read of a step: texts, empty ones where no release is left."""
     return {
         "releaseName": site.release,
         "namespace": site.namespace,
-        "revision": str(revision.number),
-        "chart": revision.chart,
-        "chartVersion": revision.chart_version,
-        "appVersion": revision.app_version,
+        "revision": str(revision.number) if revision is not None else "",
+        "chart": revision.chart if revision is not None else "",
+        "chartVersion": revision.chart_version if revision is not None else "",
+        "appVersion": (revision.app_version or "") if revision is not None else "",
     }

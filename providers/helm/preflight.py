@@ -5,7 +5,7 @@ from __future__ import annotations
 from providers.errors import ProviderNotFound
 from providers.helm.hiding import value_changes
 from providers.helm.recovering import OTHERS_SECONDS, unfinished
-from providers.helm.releases import Revision
+from providers.helm.releases import Revision, Status, read_releases
 from providers.helm.restoration import Way, read_way
 from providers.helm.states import objects_of
 from providers.helm.values import HelmSnapshot
@@ -24,6 +24,8 @@ async def preview(site: Site, snapshot: HelmSnapshot) -> tuple[Change, ...]:
 
     Empty where there is no way back: preflight says why.
     """
+    if not snapshot.existed:
+        return await _removal(site)
     try:
         way = await read_way(site, snapshot)
     except ProviderNotFound:
@@ -49,6 +51,15 @@ async def preview(site: Site, snapshot: HelmSnapshot) -> tuple[Change, ...]:
         for change in changes(ref, way.surplus.state(ref), None):
             found[change.resource, change.field] = change
     return (*_of_release(site, way, snapshot), *found.values())
+
+
+async def _removal(site: Site) -> tuple[Change, ...]:
+    """Of a way back to nothing: the release goes."""
+    newest = (await read_releases(site)).newest
+    if newest is None or newest.status is Status.UNINSTALLED:
+        return ()
+    current = f"revision {newest.number} of {newest.chart}-{newest.chart_version}"
+    return (Change(resource=f"Release/{site.release}", field="release", current=current),)
 
 
 def _of_release(site: Site, way: Way, snapshot: HelmSnapshot) -> tuple[Change, ...]:

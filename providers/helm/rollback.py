@@ -115,7 +115,7 @@ async def _remove(run: Run, snapshot: HelmSnapshot) -> Outcome:
     newest = releases.newest
     if newest is None or newest.status is Status.UNINSTALLED:
         reason = f'There is no release "{run.site.release}" to remove.'
-        return Outcome(effect=Effect.SKIPPED, reason=reason)
+        return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(run.site, None, snapshot))
     left = unfinished(releases)
     if left is not None and not left.by_unship and left.status is not Status.UNINSTALLING:
         refuse_others(left, run.helm.name)
@@ -130,8 +130,8 @@ async def _remove(run: Run, snapshot: HelmSnapshot) -> Outcome:
         await told(run.site, run.attempt, f'Helm uninstalls "{run.site.release}"', work)
 
     await patiently(once)
-    return Outcome(effect=Effect.CHANGED, outputs={"releaseName": run.site.release, "removed": True})
+    return Outcome(effect=Effect.CHANGED, outputs=_outputs(run.site, None, snapshot))
 
 
-def _outputs(site: Site, newest: Revision, snapshot: HelmSnapshot) -> dict[str, JsonValue]:
+def _outputs(site: Site, newest: Revision | None, snapshot: HelmSnapshot) -> dict[str, JsonValue]:
     return {**outputs(site, newest), "restoredRevision": str(snapshot.revision)}

@@ -40,8 +40,8 @@ from providers.kubernetes.objects import (
     template,
     template_labels,
 )
-from providers.kubernetes.plans import Plan, carry_out
-from providers.kubernetes.records import applied_by, of_token
+from providers.kubernetes.plans import Plan, carry_out, outputs
+from providers.kubernetes.records import applied_by, newest, of_token
 from providers.kubernetes.references import configuration_names
 from providers.kubernetes.values import BlueGreenDeploySpec, Operation, SwapServicesSpec
 from providers.kubernetes.variants import Variant, refuse_others, split
@@ -78,12 +78,15 @@ async def swap(site: Site, release: Release, spec: SwapServicesSpec, attempt: At
     """K8sBGSwapServices: the primary leads to the new colour, once that is up; then the stage to the old one."""
     manifests = await place_all(site, manifests_of(release))
     services = services_of(manifests)
-    record = of_token(await History(site).read(), attempt.token)
+    records = await History(site).read()
+    record = of_token(records, attempt.token)
     objects = applied_by(record) if record else await _swapped(site, services)
     colour = colour_of(objects[0].body) if objects else None
     if colour is None:
         reason = f"{services.primary.ref} already leads to the colour that {services.stage.ref} leads to."
-        return Outcome(effect=Effect.SKIPPED, reason=reason)
+        served = colour_of(await site.cluster.get(services.primary.ref))
+        skipped = Outcome(effect=Effect.SKIPPED, reason=reason, outputs=outputs(site, newest(records)))
+        return _with_outputs(skipped, services, served.name if served is not None else "")
     if record is None or not record.finished:
         deployments = [colour.of(item.ref) for item in manifests if item.ref.is_deployment]
         await _until_up(site, deployments, attempt)

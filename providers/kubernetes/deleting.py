@@ -13,7 +13,7 @@ from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import NEVER_DELETED, Ref
 from providers.kubernetes.plans import outputs
-from providers.kubernetes.records import Content, Record, StoredObject, of_token
+from providers.kubernetes.records import Content, Record, StoredObject, newest, of_token
 from providers.kubernetes.values import DeleteSpec, Operation, ResourceNames
 from providers.values import Effect, Outcome
 
@@ -54,7 +54,9 @@ async def delete_once(site: Site, operation: Operation, choose: Choose, attempt:
         live = await choose(records)
         if not live.bodies:
             reason = "None of the objects exists."
-            return Outcome(effect=Effect.SKIPPED, reason=reason, outputs={"deleted": ""})
+            return Outcome(
+                effect=Effect.SKIPPED, reason=reason, outputs={**outputs(site, newest(records)), "deleted": ""}
+            )
         before = tuple(StoredObject.of(ref, live.state(ref)) for ref in sorted(live.bodies))
         content = Content(before=before)
         record = await history.begin(records, operation, attempt.token, content, attempt.before_effect)

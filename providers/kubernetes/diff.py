@@ -22,7 +22,7 @@ from providers.values import Change
 
 MASK = "(hidden)"
 LONGEST_VALUE = 300
-PRESENT, ABSENT = "present", "absent"
+PRESENT = "present"
 
 Path = tuple[str, ...]
 
@@ -91,7 +91,7 @@ def changes(ref: Ref, current: Tree | None, target: Tree | None) -> tuple[Change
     if current is None or target is None:
         if current is None and target is None:
             return ()
-        there, wanted = (PRESENT, ABSENT) if target is None else (ABSENT, PRESENT)
+        there, wanted = (None if body is None else PRESENT for body in (current, target))
         return (Change(resource=resource, field="object", current=there, target=wanted),)
     return tuple(
         Change(

@@ -36,6 +36,7 @@ def _meaning(status: int, said: str) -> tuple[type[ProviderError], str]:
 
 
 _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
+    429: (ProviderUnreachable, " The API server limits the rate of requests."),
     401: (ProviderRefused, " The cluster does not accept the credentials of the connector: renew them."),
     403: (ProviderRefused, " The connector's user lacks the permission: grant it."),
     404: (ProviderNotFound, ""),

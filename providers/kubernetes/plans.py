@@ -176,10 +176,10 @@ def _outcome(site: Site, record: Record, effect: Effect, reason: str | None) -> 
     return Outcome(effect=effect, reason=reason, outputs=outputs(site, record))
 
 
-def outputs(site: Site, record: Record) -> dict[str, JsonValue]:
-    """What expressions can read of a step: texts."""
+def outputs(site: Site, record: Record | None) -> dict[str, JsonValue]:
+    """What expressions can read of a step: texts. A step that did nothing names the newest record, if any."""
     return {
-        "releaseNumber": str(record.number),
+        "releaseNumber": str(record.number if record is not None else 0),
         "releaseName": site.release,
         "namespace": site.namespace,
     }

@@ -6,7 +6,7 @@ import base64
 import binascii
 import gzip
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -114,6 +114,11 @@ class Record:
 
 def of_token(records: Iterable[Record], token: str) -> Record | None:
     return next((record for record in records if record.token == token), None)
+
+
+def newest(records: Sequence[Record]) -> Record | None:
+    """The last of a history, which is in its order."""
+    return records[-1] if records else None
 
 
 def newest_real(records: Iterable[Record]) -> Record | None:

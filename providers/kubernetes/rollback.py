@@ -14,7 +14,7 @@ from providers.kubernetes.history import History
 from providers.kubernetes.live import Live, Site, read_live
 from providers.kubernetes.objects import KubeObject, Ref
 from providers.kubernetes.plans import outputs
-from providers.kubernetes.records import Content, Record, StoredObject, of_token
+from providers.kubernetes.records import Content, Record, StoredObject, newest, of_token
 from providers.kubernetes.undoing import Undoing, undoing
 from providers.kubernetes.values import KubernetesSnapshot, Operation
 from providers.kubernetes.waiting import Watcher
@@ -49,7 +49,7 @@ async def roll_back(site: Site, snapshot: KubernetesSnapshot, attempt: Attempt) 
         await Watcher(site.cluster, attempt).wait({ref: live.bodies.get(ref) for ref in workloads})
         await History(site).settle(records, snapshot.release_number, attempt.before_effect, undone=way.undone)
         reason = "Everything that the release touched is already as it was before it."
-        return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(site, None, snapshot))
+        return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=_outputs(site, newest(records), snapshot))
     refuse_paused(plan.changed, live)
     history = History(site)
     if record is None:
@@ -97,4 +97,4 @@ def _outputs(site: Site, record: Record | None, snapshot: KubernetesSnapshot) ->
         "restoredArtifact": snapshot.artifact.display_name if snapshot.artifact else "",
         "restoredInstances": ", ".join(groups),
     }
-    return restored | (outputs(site, record) if record is not None else {})
+    return restored | outputs(site, record)

@@ -11,7 +11,7 @@ from providers.kubernetes.live import Site, read_live
 from providers.kubernetes.naming import find_ref
 from providers.kubernetes.objects import SCALABLE, Ref
 from providers.kubernetes.plans import outputs
-from providers.kubernetes.records import Content, StoredObject, of_token
+from providers.kubernetes.records import Content, StoredObject, newest, of_token
 from providers.kubernetes.values import CountSelection, Operation, ScaleSpec
 from providers.kubernetes.waiting import Watcher
 from providers.kubernetes.workloads import desired, share_of
@@ -36,7 +36,8 @@ async def scale(site: Site, spec: ScaleSpec, attempt: Attempt) -> Outcome:
         replicas = _wanted(spec, body)
         if desired(body) == replicas:
             reason = f"{ref} already has {replicas} replicas."
-            return Outcome(effect=Effect.SKIPPED, reason=reason, outputs={"replicas": str(replicas)})
+            told = {**outputs(site, newest(records)), "replicas": str(replicas)}
+            return Outcome(effect=Effect.SKIPPED, reason=reason, outputs=told)
         content = Content(before=(StoredObject.of(ref, live.state(ref)),), replicas=replicas)
         record = await history.begin(records, Operation.SCALE, attempt.token, content, attempt.before_effect)
     replicas = record.content.replicas or 0

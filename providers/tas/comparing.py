@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from providers.tas.values import AppState, ProcessState, RouteState, TasSnapshot
+from providers.tas.values import AppState, HealthCheck, ProcessState, RouteState, TasSnapshot
 from providers.tas.wire import Route
+from providers.tree import compact
 from providers.values import Change
 
 HIDDEN = "(hidden)"
@@ -86,7 +87,10 @@ def _changes(found: Differences) -> Iterator[Change]:
     wanted, now = found.snapshot.active, found.active
     name = f"app/{found.snapshot.name}"
     if wanted is not None and now is not None and wanted.droplet != now.droplet:
-        yield Change(resource=name, field="image", current=_shown(now), target=_shown(wanted))
+        if _shown(now) != _shown(wanted):
+            yield Change(resource=name, field="image", current=_shown(now), target=_shown(wanted))
+        else:
+            yield Change(resource=name, field="droplet", current=now.droplet, target=wanted.droplet)
     if wanted is not None and now is not None and wanted.version != now.version:
         yield Change(resource=name, field="revision", current=_number(now), target=_number(wanted))
     held = {route.url: _made(stranger) for stranger in found.strangers for route in stranger.routes}
@@ -137,17 +141,24 @@ def _of_process(resource: str, saved: ProcessState, now: ProcessState) -> Iterat
     for field in ("instances", "memory_in_mb", "disk_in_mb", "health_check", "readiness_health_check"):
         before, after = getattr(now, field), getattr(saved, field)
         if before != after:
+            shown = [_text(before), _text(after)]
+            if shown[0] == shown[1]:
+                shown = [_in_full(before), _in_full(after)]
             suffix = "" if saved.type == "web" else f" ({saved.type})"
             yield Change(
                 resource=resource,
                 field=field.removesuffix("_in_mb") + suffix,
-                current=_text(before),
-                target=_text(after),
+                current=shown[0],
+                target=shown[1],
             )
 
 
 def _text(value: object) -> str | None:
     return None if value is None else getattr(value, "type", None) or str(value)
+
+
+def _in_full(value: object) -> str:
+    return compact(value.as_json()) if isinstance(value, HealthCheck) else str(value)
 
 
 def _shown(state: AppState) -> str:

@@ -24,6 +24,7 @@ LONGEST_QUOTE = 1_000
 TAKEN, STAGING_IN_PROGRESS = 10016, 170004
 
 _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
+    429: (ProviderUnreachable, " The foundation limits the rate of requests."),
     401: (ProviderRefused, " The foundation does not accept the credentials of the connector: renew them."),
     403: (ProviderRefused, " The connector's user needs the role Space Developer in the space."),
     404: (ProviderNotFound, ""),

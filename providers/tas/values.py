@@ -130,7 +130,8 @@ class AppInstanceDetails(InstanceDetails):
     state: str = Field(description="RUNNING, STARTING, CRASHED or DOWN, as the platform says.")
     reason: str | None = Field(None, description="Why it is not running, where the platform says.")
     host: str | None = Field(None, description="The address of the cell that it runs on.")
-    memory_quota_bytes: int | None = Field(None, description="The memory it may use, in bytes.")
-    disk_quota_bytes: int | None = Field(None, description="The disk it may use, in bytes.")
+    # Whole numbers, but an Int of GraphQL ends at 2 GiB.
+    memory_quota_bytes: float | None = Field(None, description="The memory it may use, in bytes.")
+    disk_quota_bytes: float | None = Field(None, description="The disk it may use, in bytes.")
     revision_guid: str | None = Field(None, description="The guid of the app revision it runs.")
     droplet_guid: str | None = Field(None, description="The guid of the droplet it runs.")

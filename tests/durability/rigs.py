@@ -153,6 +153,9 @@ class Rig(Ordeal):
         assert Counter(self._scene.platform.running()) == self._before
         assert self._scene.unsettled() == []
         assert [one["id"] for one in self.unship.execution(deployment)["rollbacks"]] == [course.execution]
+        # However often it was killed: what it did is not told as nothing to do.
+        stages = self.unship.execution(course.execution)["stages"]
+        assert {stage["status"] for stage in stages} == {"SUCCEEDED"}, stages
 
     def _rehearse(self) -> Rehearsed:
         deployment = self._deployed()

@@ -25,7 +25,7 @@ RUNS: dict[str, tuple[str, str, tuple[Point, ...]]] = {
         "one",
         (Point.BEFORE_INTENT, Point.BEFORE_SEND, Point.AFTER_RESPONSE, Point.BEFORE_PUBLISH),
     ),
-    "asg": ("sqlite", "one", (Point.AFTER_PUBLISH, Point.BEFORE_RESPONSE, Point.AFTER_COMMIT)),
+    "asg": ("sqlite", "one", (Point.AFTER_PUBLISH, Point.BEFORE_RESPONSE, Point.BEFORE_COMMIT)),
     "tas": ("sqlite", "parallel", (Point.AFTER_OBSERVE, Point.BEFORE_PUBLISH, Point.AFTER_COMMIT)),
 }
 

@@ -18,10 +18,13 @@ from providers.connectors import Connector, Connectors
 from providers.errors import ProviderError
 from providers.interface import Verb
 from providers.registry import Registry
-from providers.values import Effect, InstanceHealth, Outcome
+from providers.values import Effect, InstanceHealth, Outcome, Snapshot
 from tests.providers.attempts import BrokenOffError, TestAttempt
 from tests.providers.platform import Platform
 from tests.providers.stories import NEW, OLD, Story, tell
+
+Act = Callable[[TestAttempt], Awaitable[Outcome]]
+"""One try at a step of a strategy."""
 
 
 def test_every_step_that_deploys_or_rolls_back_is_tested_by_a_strategy(platform: Platform) -> None:
@@ -135,32 +138,50 @@ def test_a_snapshot_survives_json(platform: Platform) -> None:
     tell(platform, story)
 
 
-def test_a_step_repeated_with_its_token_takes_effect_once(platform: Platform) -> None:
+def test_a_step_repeated_with_its_token_takes_effect_once_and_says_the_same(platform: Platform) -> None:
+    """As after a crash between a step's end and its record."""
+
     async def story(story: Story) -> None:
-        snapshot = await story.deployed_twice()
-        fingerprint = platform.fingerprint()
-        again = await story.deploy(NEW, TestAttempt("second"))
-        assert platform.fingerprint() == fingerprint
-        assert again.outputs == (await story.deploy(NEW, TestAttempt("second"))).outputs
-        await story.roll_back(snapshot, TestAttempt("third"))
-        fingerprint = platform.fingerprint()
-        await story.roll_back(snapshot, TestAttempt("third"))
-        assert platform.fingerprint() == fingerprint
+        await story.deploy(OLD, TestAttempt("first"))
+        snapshot = await story.capture(NEW)
+        for number in range(len(platform.deploy_steps)):
+            await _says_the_same_again(platform, "second", partial(story.deploy_step, number, NEW))
+        for number in range(len(platform.rollback_steps)):
+            await _says_the_same_again(platform, "third", partial(story.rollback_step, number, snapshot))
 
     tell(platform, story)
+
+
+async def _says_the_same_again(platform: Platform, token: str, act: Act) -> None:
+    first = await act(TestAttempt(token))
+    fingerprint = platform.fingerprint()
+    again = await act(TestAttempt(token))
+    assert again.outputs == first.outputs
+    assert platform.fingerprint() == fingerprint
 
 
 def test_a_rollback_that_is_not_needed_is_skipped_and_says_why(platform: Platform) -> None:
     async def story(story: Story) -> None:
+        nothing = await story.capture(OLD)
         snapshot = await story.deployed_twice()
-        await story.roll_back(snapshot, TestAttempt("third"))
+        done = await _each_rollback_step(story, snapshot, "third")
         fingerprint = platform.fingerprint()
-        outcome = await story.roll_back(snapshot, TestAttempt("fourth"))
-        assert outcome.effect is Effect.SKIPPED
-        assert outcome.reason
+        skipped = await _each_rollback_step(story, snapshot, "fourth")
+        assert {outcome.effect for outcome in skipped} == {Effect.SKIPPED}
+        assert all(outcome.reason for outcome in skipped)
         assert platform.fingerprint() == fingerprint
+        # What later steps read of it is there all the same, also where there is nothing to go back to.
+        removed = await _each_rollback_step(story, nothing, "fifth")
+        for outcomes in (skipped, removed, await _each_rollback_step(story, nothing, "sixth")):
+            assert [{*outcome.outputs} for outcome in outcomes] == [{*outcome.outputs} for outcome in done]
+            assert all(value is not None for outcome in outcomes for value in outcome.outputs.values())
 
     tell(platform, story)
+
+
+async def _each_rollback_step(story: Story, snapshot: Snapshot, token: str) -> list[Outcome]:
+    steps = range(len(story.platform.rollback_steps))
+    return [await story.rollback_step(number, snapshot, TestAttempt(token)) for number in steps]
 
 
 def test_a_first_deployment_that_failed_is_removed_and_nothing_else(platform: Platform) -> None:
@@ -237,9 +258,15 @@ def test_reading_changes_nothing(platform: Platform) -> None:
 
 def test_the_preview_says_what_happens_and_then_nothing(platform: Platform) -> None:
     async def story(story: Story) -> None:
+        nothing = await story.capture(OLD)
         snapshot = await story.deployed_twice()
         changes = await platform.provider.preview(platform.target, snapshot)
         assert any(NEW in (change.current or "") and OLD in (change.target or "") for change in changes)
+        removals = await platform.provider.preview(platform.target, nothing)
+        assert any(change.target is None for change in removals)
+        for change in (*changes, *removals):
+            assert change.current != change.target
+            assert "absent" not in (change.current, change.target)
         await story.roll_back(snapshot, TestAttempt("third"))
         assert await platform.provider.preview(platform.target, snapshot) == ()
 
@@ -312,7 +339,7 @@ def test_a_rollback_broken_off_everywhere_is_finished_by_its_repetition(platform
     tell(platform, story)
 
 
-async def _lives(platform: Platform, token: str, act: Callable[[TestAttempt], Awaitable[Outcome]]) -> int:
+async def _lives(platform: Platform, token: str, act: Act) -> int:
     """Repeat a step's attempt until it comes to its end; how often that was.
 
     The first life ends before it changes anything, each later one before the second thing that it would change;

@@ -231,8 +231,10 @@ def test_a_slow_answer_times_out() -> None:
 def test_nobody_answers() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
-        error = failed(f"http://localhost:{taken.getsockname()[1]}/")
+        port = taken.getsockname()[1]
+        error = failed(f"http://localhost:{port}/")
     assert error.kind is FailureKind.CONNECTIVITY
+    assert error.message == f"localhost:{port} gave no connection (Connection refused)."
     assert failed("http://no-such-host.invalid/").kind is FailureKind.CONNECTIVITY
 
 

@@ -155,7 +155,7 @@ def test_what_the_undone_chart_brought_is_deleted_unless_it_is_to_be_kept(helm: 
         files |= {"templates/extra.yaml": EXTRA, "templates/kept.yaml": KEPT}
         await deploy(helm, release(helm, NEW, files), "second")
         shown = await previewed(story, snapshot)
-        assert shown["ConfigMap/extra", "object"].target == "absent"
+        assert shown["ConfigMap/extra", "object"].target is None
         assert ("ConfigMap/kept", "object") not in shown
         values = shown["Release/web", "values tag"]
         assert (values.current, values.target) == (NEW, OLD)

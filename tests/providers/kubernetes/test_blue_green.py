@@ -402,7 +402,7 @@ def test_the_preview_says_where_the_traffic_goes(colours: KubernetesBlueGreenPla
             "Deployment/web-blue (library/nginx:v1)",
         )
         assert ("Service/web-stage", "reaches") not in changes
-        assert changes[("Deployment/web-green", "object")] == ("present", "absent")
+        assert changes[("Deployment/web-green", "object")] == ("present", None)
 
     tell(colours, story)
 

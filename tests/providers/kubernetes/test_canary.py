@@ -101,7 +101,7 @@ def test_a_canary_with_a_bad_image_is_told_and_goes_without_a_trace(cluster: Kub
         assert "ImagePull" in str(failed.value)
         assert [group.name for group in (await story.capture(shop("v3"))).groups] == ["Deployment/web"]
         changes = await story.preview(snapshot)
-        assert changes[("Deployment/web-canary", "object")] == ("present", "absent")
+        assert changes[("Deployment/web-canary", "object")] == ("present", None)
         outcomes = [await story.undo(step, snapshot) for step in ("K8sCanaryDelete", "K8sRollingRollback")]
         assert [outcome.effect for outcome in outcomes] == [Effect.CHANGED, Effect.SKIPPED]
         assert names(cluster, "Deployment") == ["web"]

@@ -58,8 +58,8 @@ def test_a_change_of_a_container_is_named_for_people(
 def test_changes_of_objects_secrets_and_replicas() -> None:
     config, secret = Ref.of("v1", "ConfigMap", "c", "prod"), Ref.of("v1", "Secret", "s", "prod")
     assert changes(config, None, None) == ()
-    assert [item.target for item in changes(config, {}, None)] == ["absent"]
-    assert [item.current for item in changes(config, None, {})] == ["absent"]
+    assert [(item.current, item.target) for item in changes(config, {}, None)] == [("present", None)]
+    assert [(item.current, item.target) for item in changes(config, None, {})] == [(None, "present")]
     hidden = changes(secret, {"data": {"a": "eA=="}}, {"data": {"a": "eQ=="}})
     assert [(item.field, item.current, item.target) for item in hidden] == [("data.a", "(hidden)", "(hidden)")]
     scaled = changes(WEB, deployment({"name": "web"}, replicas=2), deployment({"name": "web"}, replicas=3))

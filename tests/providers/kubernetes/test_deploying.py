@@ -154,7 +154,7 @@ def test_what_a_release_no_longer_has_stays_unless_pruning_is_on(cluster: Kubern
         snapshot = await story.capture(shop("v4"))
         await story.deploy(shop("v4"), pruningEnabled=True)
         assert cluster.world.get("ConfigMap", NAMESPACE, "extra") is None
-        assert (await story.preview(snapshot))[("ConfigMap/extra", "object")] == ("absent", "present")
+        assert (await story.preview(snapshot))[("ConfigMap/extra", "object")] == (None, "present")
         await story.roll_back(snapshot)
         found = cluster.world.get("ConfigMap", NAMESPACE, "extra")
         assert found is not None

@@ -25,8 +25,8 @@ def test_what_only_the_undone_release_created_is_deleted(cluster: KubernetesPlat
         snapshot = await story.capture(shop("v2") + EXTRAS)
         await story.deploy(shop("v2") + EXTRAS)
         changes = await story.preview(snapshot)
-        assert changes[("ConfigMap/extra", "object")] == ("present", "absent")
-        assert changes[("HorizontalPodAutoscaler/web", "object")] == ("present", "absent")
+        assert changes[("ConfigMap/extra", "object")] == ("present", None)
+        assert changes[("HorizontalPodAutoscaler/web", "object")] == ("present", None)
         await story.roll_back(snapshot)
         assert "extra" not in names(cluster, "ConfigMap")
         assert names(cluster, "HorizontalPodAutoscaler") == []

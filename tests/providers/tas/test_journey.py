@@ -75,6 +75,18 @@ def test_the_example_with_another_strategy(unship: Unship, world: CloudFoundryWo
     _deployed_twice_and_rolled_back(unship, world, strategy)
 
 
+def test_an_app_of_more_than_two_gigabytes_is_shown(unship: Unship) -> None:
+    """Such a number of bytes is no GraphQL Int."""
+    text = EXAMPLE.read_text().replace("mailer", "large").replace("memory: 256M", "memory: 4G")
+    assert unship.apply(text) == []
+    unship.deploy("large", tag="1.0")
+    found = unship.data(
+        'query { instances(first: 5, filter: {serviceIdentifier: "large"}) { nodes { details { '
+        "... on TASInstanceDetails { memoryQuotaBytes } } } } }"
+    )["instances"]["nodes"]
+    assert found == [{"details": {"memoryQuotaBytes": 4 << 30}}] * 2
+
+
 def test_a_step_with_an_unknown_key_is_refused_with_the_nearest_one(unship: Unship) -> None:
     text = EXAMPLE.read_text().replace("type: TasRollingDeploy, timeout: 10m, spec: {}", "%s") % (
         "type: BGAppSetup, timeout: 10m, spec: {tempRoute: [a.example.com]}"

@@ -65,6 +65,22 @@ def test_the_new_colour_runs_on_its_temporary_route_until_the_swap(colours: TasB
     tell(colours, story)
 
 
+def test_what_stays_as_it_is_is_no_change(colours: TasBlueGreenPlatform) -> None:
+    """The same image in another app, and a health check of the same type that asks for something else."""
+
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, TestAttempt("first"))
+        snapshot = await story.capture(OLD)
+        await story.deploy(OLD, TestAttempt("second"))
+        old = next(app for app in colours.world.foundation.apps.values() if app.name == "mailer__INACTIVE")
+        colours.world.web(old).health_check = {"type": "port", "data": {"timeout": 77, "invocation_timeout": None}}
+        changes = await colours.provider.preview(colours.target, snapshot)
+        assert {"droplet", "health_check"} <= {change.field for change in changes}
+        assert [change for change in changes if change.current == change.target] == []
+
+    tell(colours, story)
+
+
 def test_the_old_colour_serves_before_the_new_one_loses_its_routes(colours: TasBlueGreenPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
