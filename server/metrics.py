@@ -22,6 +22,7 @@ from pipelines.telling import DURATION, FINISHED, STARTED, TAKEN_UP
 from providers.telemetry import PLATFORM_REQUESTS, Spread, Tally
 from resolvers.auditing import ATTEMPTS, REFUSALS
 from server.counting import OPEN_SOCKETS, REQUESTS
+from server.slow_readers import GIVEN_UP
 from server.version import VERSION
 from server.watched_service import OPEN_SUBSCRIPTIONS, OPERATIONS, SECONDS
 
@@ -36,6 +37,7 @@ TALLIES = (
     PLATFORM_REQUESTS,
     OPEN_SUBSCRIPTIONS,
     OPEN_SOCKETS,
+    GIVEN_UP,
 )
 SPREADS = (SECONDS, DURATION)
 
