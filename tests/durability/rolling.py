@@ -1,6 +1,6 @@
 """Rolling restarts of three servers on one PostgreSQL, under load and with an audience that is cut off at random.
 
-`python -m tests.durability.rolling [--restarts 20] [--sockets 500] [--shops 4] [--seed S]`. Nothing that was
+`python -m tests.durability.rolling [--restarts 20] [--sockets 500] [--shops 8] [--seed S]`. Nothing that was
 accepted may be lost, no effect may come twice, and each client must read every event once; else it ends with 1.
 """
 
@@ -32,13 +32,16 @@ _EVENTS_EACH = 5
 
 @dataclass(frozen=True)
 class Size:
-    """How much of it all; `patience`: how long a client stays connected, in seconds on average."""
+    """How much of it all; an execution at least begins after each restart.
+
+    `patience`: how long a client stays connected, in seconds on average.
+    """
 
     restarts: int
     sockets: int
     shops: int
     seed: int
-    patience: float = 10.0
+    patience: float = 1.5
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,16 @@ class Played:
 
     def __str__(self) -> str:
         events = sum(len(reading.sequences) for reading in self.readings)
-        cuts, breaks = (sum(getattr(one, name) for one in self.readings) for name in ("cuts", "breaks"))
+        cuts, breaks, refusals = (
+            sum(getattr(one, name) for one in self.readings) for name in ("cuts", "breaks", "refusals")
+        )
         return (
             f"{len(self.exits)} restarts, SIGTERM to the end {max(self.exits):.1f} s at most\n"
             f"{len(self.traffic.accepted)} executions accepted and right, {self.traffic.applied} effects,"
             f" each once, {self.traffic.asked_again} mutations sent again\n"
             f"{len(self.readings)} readings of {events} events: {cuts} cut by the client, {breaks} by a server"
-            f" that ended or was not there, {len(self.wrong)} with a gap, a repetition or no end"
+            f" that ended or was not there, {refusals} refused for the moment;"
+            f" {len(self.wrong)} with a gap, a repetition or no end"
         )
 
 
@@ -91,7 +97,11 @@ async def _played(servers: Fleet, size: Size, shops: list[Shop]) -> Played:
         await traffic.started.wait()
         for number in range(size.sockets):
             everybody.create_task(_watch(traffic, number, len(shops)))
-        exits = [await asyncio.to_thread(_restart, servers, number) for number in range(size.restarts)]
+        exits: list[float] = []
+        for number in range(size.restarts):
+            traffic.started.clear()
+            exits.append(await asyncio.to_thread(_restart, servers, number))
+            await traffic.started.wait()
         traffic.enough.set()
     journals = {execution: _journal(servers, execution) for execution in traffic.accepted}
     assert servers.statuses() == {"SUCCEEDED": len(traffic.accepted) + len(shops)}
@@ -129,7 +139,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.durability.rolling", description=__doc__)
     parser.add_argument("--restarts", type=int, default=20, help="of all servers together, in turn")
     parser.add_argument("--sockets", type=int, default=500, help="clients that follow what runs")
-    parser.add_argument("--shops", type=int, default=4, help="how many executions run at the same time")
+    parser.add_argument("--shops", type=int, default=8, help="how many executions run at the same time")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000), help="decides all that is drawn")
     size = Size(**vars(parser.parse_args()))
     with (
