@@ -11,12 +11,15 @@ import logging
 import socket
 import struct
 import sys
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from providers.telemetry import Tally, facts
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 _log = logging.getLogger("unship.graphql")
 
@@ -115,6 +118,11 @@ class HttpConnection(_BoundedPatience, HttpToolsProtocol):
 
 class WebSocketConnection(_BoundedPatience, WebSocketsSansIOProtocol):
     """Where the client does not read, it is told 1013, which it finds if it reads again soon, and then reset."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Comes back when there is room again: nothing more is made for a client that has not taken this."""
+        await super().send(message)
+        await self.writable.wait()
 
     def shutdown(self) -> None:
         super().shutdown()

@@ -111,8 +111,8 @@ def test_three_that_stall_are_given_up_beside_three_that_read(tiny: Running, sta
         # Not only what they followed has ended: the server holds nothing of them any more.
         wait_connections(tiny, 3)
         assert slow_readers.GIVEN_UP.counts[()] == given_up + 3
-        # One in the buffers, one that waits and one after the end; the kernel alone takes up to 4 MB if it may.
-        assert (watch.produced - before) / 3 <= 3
+        # One in the buffers and one after the end; the kernel alone takes up to 4 MB if it may.
+        assert (watch.produced - before) / 3 <= 2
 
 
 def test_who_reads_again_soon_finds_1013(tiny: Running, monkeypatch: pytest.MonkeyPatch) -> None:
