@@ -10,6 +10,10 @@ MODULES = (
     "benchmarks.guard",
     "benchmarks.hammering",
     "benchmarks.takeover",
+    "benchmarks.streams",
+    "benchmarks.steps",
+    "benchmarks.starts",
+    "benchmarks.waiting",
 )
 
 

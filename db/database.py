@@ -21,6 +21,8 @@ _LOCKED_SECONDS = 5
 _TURN_SECONDS = 30
 # After that PostgreSQL ends a transaction whose process hangs, so that its rows can be had by another one.
 _ABANDONED_SECONDS = 20
+# So many of the pool's connections may be with those who follow executions: hundreds of them wake at each event.
+_FOLLOWING = 10
 
 
 def async_url(url: str) -> str:
@@ -59,7 +61,7 @@ def _prepare_postgres(connection: Any, _record: object) -> None:
 
 
 class Database:
-    """The engine and the two ways to use it.
+    """The engine and the ways to use it.
 
     `read()` gives a connection for column queries; `write()` a session in a transaction that commits at the end
     of the block (BEGIN IMMEDIATE on SQLite, so that a writer never fails half-way for another one).
@@ -73,11 +75,18 @@ class Database:
             pool["connect_args"] = {"async_creator_fn": sqlite.connect}
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **pool)
         self._turn = asyncio.Lock()
+        self._following = asyncio.Semaphore(_FOLLOWING)
         event.listen(self.engine.sync_engine, "connect", prepare_sqlite if self.is_sqlite else _prepare_postgres)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
         async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def follow(self) -> AsyncGenerator[AsyncConnection]:
+        """As `read`, for those who follow executions: however many they are, others find a connection."""
+        async with self._following, self.read() as connection:
             yield connection
 
     @asynccontextmanager

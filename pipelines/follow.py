@@ -65,7 +65,7 @@ async def follow(runtime: Runtime, execution_id: str, after: int = 0) -> AsyncGe
 
 async def events_after(runtime: Runtime, execution_id: str, after: int, limit: int) -> tuple[EventRow, ...]:
     """The next `limit` events of the execution after that sequence, in order."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.follow() as connection:
         rows = await connection.execute(_EVENTS_AFTER, {"execution": execution_id, "after": after, "limit": limit})
         return tuple(EventRow(*row) for row in rows)
 
@@ -75,7 +75,7 @@ def _is_terminal(event: EventRow) -> bool:
 
 
 async def _require(runtime: Runtime, execution_id: str) -> None:
-    async with runtime.database.read() as connection:
+    async with runtime.database.follow() as connection:
         found = await connection.execute(sa.select(col(Execution.id)).where(col(Execution.id) == execution_id))
         if found.first() is None:
             raise ExecutionNotFound(execution_id)
@@ -83,7 +83,7 @@ async def _require(runtime: Runtime, execution_id: str) -> None:
 
 async def _ended_at(runtime: Runtime, execution_id: str, sequence: int) -> bool:
     """Whether the execution has ended and no event is left after that sequence."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.follow() as connection:
         row = (
             await connection.execute(
                 sa.select(col(Execution.status), col(Execution.last_sequence)).where(

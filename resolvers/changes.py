@@ -26,7 +26,7 @@ async def changed_executions(runtime: Runtime, wanted: Executions) -> AsyncGener
     Those that change together come oldest first. An execution may become visible a little after younger ones,
     when its transaction was slower; the last minute's executions are therefore looked at again.
     """
-    async with runtime.database.read() as connection:
+    async with runtime.database.follow() as connection:
         known = await _statuses(connection, {})
     return _changes(runtime, wanted, known)
 
@@ -37,7 +37,7 @@ async def _changes(
     with runtime.bell.listen(None) as rung:
         while True:
             rung.clear()
-            async with runtime.database.read() as connection:
+            async with runtime.database.follow() as connection:
                 seen = await _statuses(connection, known)
                 changed = tuple(key for key, status in seen.items() if known.get(key) is not status)
                 rows = [row for some in _parts(changed) for row in await _read(connection, wanted, some)]

@@ -24,13 +24,13 @@ class ProgressBatch:
 
 async def find_execution(runtime: Runtime, execution_id: str) -> ExecutionRow | None:
     """The execution as it is now."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.follow() as connection:
         return (await executions_by_id(connection, [execution_id]))[0]
 
 
 async def progress(runtime: Runtime, execution_id: str, after: int) -> AsyncGenerator[ProgressBatch]:
     """Every event with a sequence above `after`, then live; ends after the terminal one."""
-    async with runtime.database.read() as connection:
+    async with runtime.database.follow() as connection:
         status = await status_at(connection, execution_id, after) or ExecutionStatus.QUEUED
     async with aclosing(follow(runtime, execution_id, after)) as batches:
         async for batch in batches:

@@ -50,6 +50,8 @@ class EventStream:
         async def write(text: bytes) -> None:
             async with one_at_a_time:
                 await send({"type": "http.response.body", "body": text, "more_body": True})
+                # Comes back when there is room again: nothing more is made for a client that has not taken this.
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
 
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         await first_to_end(

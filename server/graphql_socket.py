@@ -2,8 +2,8 @@
 
 Close codes, as the protocol has them: 4400 malformed message, 4401 operation before the acknowledgement
 or a token that lets nobody in, 4403 a token that has expired (clients come back with a fresh one), 4406
-other subprotocol, 4408 no connection_init in time, 4409 id in use, 4429 second connection_init. A stalled reader
-gets 1013, and 1012 comes from the server when it shuts down.
+other subprotocol, 4408 no connection_init in time, 4409 id in use, 4429 second connection_init. The server below
+sends 1013 to a client that does not read, and 1012 when it shuts down.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from server.tasks import stop
 _log = logging.getLogger("unship.graphql")
 
 INIT_SECONDS = 5.0
-STALLED_SECONDS = 30.0
 MAX_OPERATIONS = 20
 _LONGEST_REASON = 120
 
@@ -142,11 +141,7 @@ class _Connection:
             raise Closed(1013, str(error)) from error
 
     async def _close_when_ended(self, caller: Caller) -> None:
-        self._break(_unwelcome(await self._door.ended(caller)))
-
-    def _break(self, closed: Closed) -> None:
-        if not self._broken.done():
-            self._broken.set_result(closed)
+        self._broken.set_result(_unwelcome(await self._door.ended(caller)))
 
     async def _subscribe(self, id_: str, request: GraphQLRequest) -> None:
         if self._caller is None:
@@ -191,11 +186,7 @@ class _Connection:
     async def _send(self, message: Mapping[str, Any]) -> None:
         """Waits while the client does not read, so that a slow one costs one message per operation, no more."""
         try:
-            async with asyncio.timeout(STALLED_SECONDS):
-                await self._websocket.send_text(json_codec.encode(message).decode())
-        except TimeoutError:
-            self._break(Closed(1013, "The client does not read"))
-            raise WebSocketDisconnect(1013) from None
+            await self._websocket.send_text(json_codec.encode(message).decode())
         except RuntimeError as closing:
             raise WebSocketDisconnect(1006) from closing
 

@@ -23,6 +23,7 @@ from providers.telemetry import PLATFORM_REQUESTS, Spread, Tally
 from resolvers.auditing import ATTEMPTS, REFUSALS
 from server.counting import OPEN_SOCKETS, REQUESTS
 from server.refused_credentials import REFUSED
+from server.slow_readers import GIVEN_UP
 from server.version import VERSION
 from server.watched_service import OPEN_SUBSCRIPTIONS, OPERATIONS, SECONDS
 
@@ -38,6 +39,7 @@ TALLIES = (
     OPEN_SUBSCRIPTIONS,
     OPEN_SOCKETS,
     REFUSED,
+    GIVEN_UP,
 )
 SPREADS = (SECONDS, DURATION)
 

@@ -24,6 +24,7 @@ from server.app import create_app
 from server.operations_port import operations_port
 from server.running import Running
 from server.settings import Settings, SettingsError
+from server.slow_readers import HttpConnection, WebSocketConnection
 from server.starting import say_ended, say_leaving, say_started
 
 WEBSOCKET_BYTES = 64 * 1024
@@ -111,8 +112,8 @@ def config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
+        http=HttpConnection,
+        ws=WebSocketConnection,
         ws_max_size=WEBSOCKET_BYTES,
         ws_per_message_deflate=False,
         lifespan="off",

@@ -23,7 +23,8 @@ from pipelines.runtime import Runtime
 
 T = TypeVar("T")
 
-_LOOK_SECONDS = 5.0
+# Many executions may wait for days: at 5 seconds a thousand of them took a seventh of a core to find nothing.
+_LOOK_SECONDS = 20.0
 _ABORT_REQUESTED = sa.select(col(Execution.abort_requested)).where(col(Execution.id) == sa.bindparam("execution"))
 
 

@@ -69,6 +69,11 @@ class Fleet:
         first.deploy(shop.name, tag=OLD)
         return first.deploy(shop.name, tag=NEW)
 
+    def statuses(self) -> dict[str, int]:
+        """How many executions have each status, as the database has them."""
+        with psycopg.connect(self._settings["UNSHIP_DATABASE_URL"]) as connection:
+            return dict(connection.execute("SELECT status, count(*) FROM execution GROUP BY status").fetchall())
+
     def carrier(self, execution: str) -> str:
         """Who carries the execution now, by its own name."""
         with psycopg.connect(self._settings["UNSHIP_DATABASE_URL"]) as connection:
