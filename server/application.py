@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -14,6 +15,7 @@ from db.security.access import Standing
 from db.security.audit import AuditLog
 from pipelines.runtime import Runtime
 from providers.connectors import Connectors
+from providers.homes import remove_left_behind
 from providers.registry import Registry
 from resolvers.auditing import Auditor
 from schema.building import build
@@ -42,6 +44,7 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
+        await asyncio.to_thread(remove_left_behind)
         async with traced(), _engine(settings, Registry(connectors)) as (runtime, key):
             log = AuditLog(runtime.database, key)
             running.runtime, running.auditor = runtime, Auditor(log)

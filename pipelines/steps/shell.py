@@ -6,7 +6,6 @@ import asyncio
 import os
 import shlex
 import shutil
-import tempfile
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -19,6 +18,7 @@ from pipelines.quoting import ScriptError, ShellScript, render_script
 from pipelines.steps.texts import Texts
 from pipelines.steps.values import StepContext, StepFailed, StepResult
 from providers.connectors import ConnectorsError
+from providers.homes import PrivateDirectory, private_directory
 from providers.processes import Ended, run
 
 _PROGRAMS = {Shell.BASH: "bash", Shell.SH: "sh"}
@@ -38,17 +38,15 @@ async def run_shell(spec: ShellScriptSpec, context: StepContext) -> StepResult:
     """
     texts = Texts(context.scope)
     script = _script(spec, texts)
-    home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="unship-step-"))
-    try:
+    async with private_directory("unship-step-") as made:
+        home = made.path
         (home / "script").write_text(script.text, encoding="utf-8")
         environment = _environment(spec, texts, home) | dict(script.environment)
-        ended = await _run(spec, context.timeout, environment, home)
+        ended = await _run(spec, context.timeout, environment, made)
         if ended.code != 0:
             raise StepFailed(_explained(ended, texts))
         variables = _variables(spec, texts, home / "outputs")
         output = _tail(ended.output.text(), texts, cut=ended.output.cut)
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, home, ignore_errors=True))
     outputs: dict[str, JsonValue] = {"outputVariables": variables, "exitCode": 0, "output": output}
     return StepResult(outputs, output)
 
@@ -79,15 +77,20 @@ def _environment(spec: ShellScriptSpec, texts: Texts, home: Path) -> dict[str, s
     return environment
 
 
-async def _run(spec: ShellScriptSpec, timeout: float, environment: dict[str, str], home: Path) -> Ended:  # noqa: ASYNC109
+async def _run(
+    spec: ShellScriptSpec,
+    timeout: float,  # noqa: ASYNC109
+    environment: dict[str, str],
+    home: PrivateDirectory,
+) -> Ended:
     program = shutil.which(_PROGRAMS[spec.shell])
     if program is None:
         raise StepFailed(f"{_PROGRAMS[spec.shell]} is not installed where the server runs.")
     names = [output.source for output in spec.output_variables]
-    command = [program, "-c", _wrapper(home, names), str(home / "script")]
+    command = [program, "-c", _wrapper(home.path, names), str(home.path / "script")]
     try:
         async with asyncio.timeout(timeout):
-            return await run(command, environment, home)
+            return await run(command, environment, home.path, (home.descriptor,))
     except TimeoutError as error:
         message = f"The script did not end within {timeout:g} s and was stopped."
         raise StepFailed(message, FailureKind.TIMEOUT) from error

@@ -6,11 +6,11 @@ import asyncio
 import os
 import re
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from providers.errors import ProviderRefused
+from providers.homes import private_directory
 from providers.processes import run
 
 VERSION_SECONDS = 20.0
@@ -65,12 +65,12 @@ class Binaries:
 
 
 async def _ask(path: str) -> Binary:
-    with tempfile.TemporaryDirectory(prefix="unship-helm-") as home:
-        environment = {"HOME": home, "PATH": os.environ.get("PATH", os.defpath)}
+    async with private_directory("unship-helm-") as home:
+        environment = {"HOME": str(home.path), "PATH": os.environ.get("PATH", os.defpath)}
         command = [path, "version", "--template", "{{.Version}}"]
         try:
             async with asyncio.timeout(VERSION_SECONDS):
-                ended = await run(command, environment, Path(home))
+                ended = await run(command, environment, home.path, (home.descriptor,))
         except (OSError, TimeoutError) as error:
             raise ProviderRefused(f"{path} cannot be started: {type(error).__name__}.") from error
     found = _VERSION.fullmatch(ended.output.text().strip())

@@ -57,7 +57,8 @@ class Helm:
     async def run(self, home: Home, arguments: Sequence[str], lock: int | None = None) -> Ended:
         """Any command, away from the cluster."""
         path = (await self._binary()).path
-        return await run([path, *arguments], home.environment, home.directory, () if lock is None else (lock,))
+        keeps_open = (home.descriptor,) if lock is None else (home.descriptor, lock)
+        return await run([path, *arguments], home.environment, home.directory, keeps_open)
 
     async def _change(self, doing: str, home: Home, lock: int, attempt: Attempt, arguments: Sequence[str]) -> None:
         access = await asyncio.to_thread(self.clusters.access, self.connector)

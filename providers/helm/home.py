@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from providers.homes import private_directory
 from providers.kubernetes.credentials import Credentials
 from providers.kubernetes.kubeconfig import Access
 from providers.tree import Tree, put
@@ -31,9 +30,13 @@ _NAME = "unship"
 
 @dataclass(frozen=True)
 class Home:
-    """A directory of this user alone, and the environment that makes helm keep to it."""
+    """A directory of this user alone, and the environment that makes helm keep to it.
+
+    Helm inherits `descriptor`, which marks the directory as in use, also where it outlives the server.
+    """
 
     directory: Path
+    descriptor: int
 
     @property
     def environment(self) -> dict[str, str]:
@@ -58,11 +61,8 @@ def _write(path: Path, data: bytes) -> None:
 @asynccontextmanager
 async def private_home() -> AsyncGenerator[Home]:
     """A new home, removed with everything in it."""
-    directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="unship-helm-"))
-    try:
-        yield Home(directory)
-    finally:
-        await asyncio.shield(asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True))
+    async with private_directory("unship-helm-") as made:
+        yield Home(made.path, made.descriptor)
 
 
 def kubeconfig_of(access: Access, credentials: Credentials, namespace: str) -> str:

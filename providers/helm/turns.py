@@ -9,13 +9,12 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from pathlib import Path
 
-from providers.errors import ProviderConflict, ProviderTimedOut
+from providers.errors import ProviderTimedOut
+from providers.homes import own_directory
 
 _POLL_SECONDS = 0.05
 
@@ -23,7 +22,7 @@ _POLL_SECONDS = 0.05
 @asynccontextmanager
 async def turn(place: str, seconds: float) -> AsyncGenerator[int]:
     """The turn at `place`: a file descriptor that helm is to inherit. ProviderTimedOut if it does not come."""
-    path = _directory() / sha256(place.encode()).hexdigest()[:32]
+    path = own_directory("unship-turns") / sha256(place.encode()).hexdigest()[:32]
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         end = asyncio.get_running_loop().time() + seconds
@@ -42,13 +41,3 @@ def _take(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _directory() -> Path:
-    """A directory of this user alone; another user's of that name would be a trap."""
-    path = Path(tempfile.gettempdir()) / f"unship-turns-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    found = path.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077 or not path.is_dir() or path.is_symlink():
-        raise ProviderConflict(f"{path} belongs to somebody else or is open to others: remove it.")
-    return path
