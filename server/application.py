@@ -44,7 +44,6 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        await asyncio.to_thread(remove_left_behind)
         async with traced(), _engine(settings, Registry(connectors)) as (runtime, key):
             log = AuditLog(runtime.database, key)
             running.runtime, running.auditor = runtime, Auditor(log)
@@ -102,6 +101,7 @@ async def _engine(settings: Settings, registry: Registry) -> AsyncGenerator[tupl
     from pipelines import engine  # noqa: PLC0415
 
     settings.prepare_files()
+    await asyncio.to_thread(remove_left_behind)
     registry.load()
     url = settings.resolved_database_url
     await migrate.upgrade(url)
