@@ -15,7 +15,7 @@ from tests.security.premises import CALLERS, ZETA, Premises, freeze_window, prem
 
 SEEING = {
     "mine": {*CALLERS, "chief"} - {"nobody", "late"},
-    ZETA: {"viewer", "deployer", "oncall", "admin", "chief"},
+    ZETA: {"viewer", "deployer", "oncall", "auditor", "admin", "chief"},
 }
 ACTING = {"mine": {"helper", "deployer", "admin"}, ZETA: {"oncall", "chief"}}
 # The role admin where it may act at all, or a grant of it.
