@@ -52,6 +52,19 @@ def merge(
     )
 
 
+def as_shown(wanted: SavedGroup, live: SavedGroup) -> SavedGroup:
+    """What is wanted, in the words of what is where that says the same and only adds the platform's defaults."""
+    return wanted.model_copy(
+        update={
+            "mixed": _mixed(wanted.mixed, live.mixed),
+            "settings": {key: _fitted(value, live.settings.get(key)) for key, value in wanted.settings.items()},
+            "hooks": _rules(wanted.hooks, live.hooks),
+            "policies": _rules(wanted.policies, live.policies),
+            "scheduled": _rules(wanted.scheduled, live.scheduled),
+        }
+    )
+
+
 def with_tags(before: Sequence[Tag], more: Sequence[Tag]) -> tuple[Tag, ...]:
     """Tags with others added or replaced."""
     both = {tag.key: tag for tag in (*before, *more)}

@@ -134,7 +134,8 @@ class EcsCluster:
         except ProviderError as error:
             if code_of(error) != "ServiceNotActiveException":
                 raise
-        self.region.written.forget(self._thing(name))
+        for thing in (self._thing(name), self._tasks(name)):
+            self.region.written.forget(thing)
         self._note(name, "deployment", seeing.deletion(tree(answer, "service")), ordered=True)
 
     async def tag(self, arn: str, added: dict[str, str], effect: Effect) -> None:
@@ -152,6 +153,21 @@ class EcsCluster:
 
     async def tasks(self, service: str, status: str = "RUNNING") -> list[Tree]:
         """The tasks of a service that are to run (or, STOPPED, that have ended lately)."""
+        tasks = self._tasks(service)
+
+        async def look() -> dict[str, list[Tree]]:
+            return {tasks: await self._listed(service, status)}
+
+        if status != "RUNNING":
+            return (await look())[tasks]
+        return (await self.region.written.read(tasks, look))[tasks]
+
+    def settled(self, service: Tree) -> None:
+        """From now on the service's tasks are those of its newest deployment."""
+        name = text(service, "serviceName") or ""
+        self.region.written.note(self._tasks(name), "tasks", seeing.tasks(service))
+
+    async def _listed(self, service: str, status: str) -> list[Tree]:
         arns = await self.region.list(
             "ecs",
             "ListTasks",
@@ -162,6 +178,9 @@ class EcsCluster:
         parts = [arns[start : start + _MOST_TASKS] for start in range(0, len(arns), _MOST_TASKS)]
         answers = await asyncio.gather(*(self._described(service, part) for part in parts))
         return [item for answer in answers for item in trees(answer, "tasks")]
+
+    def _tasks(self, service: str) -> str:
+        return f"tasks of {self.name}/{service}"
 
     def _thing(self, service: str) -> str:
         return f"service {self.name}/{service}"

@@ -58,6 +58,16 @@ def deletion(answered: Tree) -> Shows:
     return shows
 
 
+def tasks(settled: Tree) -> Shows:
+    """The tasks of a service that was seen to run those of its newest deployment alone."""
+    some = bool(number(settled, "runningCount"))
+
+    def shows(found: list[Tree]) -> bool:
+        return bool(found) == some and all(_created(task) >= _created(primary(settled)) for task in found)
+
+    return shows
+
+
 def _is_newer(found: Tree, answered: Tree) -> bool:
     """Whether its newest deployment was begun after the one that was answered."""
     return _created(primary(found)) > _created(primary(answered))

@@ -23,8 +23,16 @@ def test_reads_that_lag_behind_are_outlasted(platform: Platform) -> None:
         snapshot = await story.capture(NEW)
         await story.deploy(NEW, TestAttempt("second"))
         assert set(platform.running()) == {NEW}
+        assert await _serving(platform) == {NEW}
         await story.roll_back(snapshot, TestAttempt("third"))
         assert platform.state() == before
+        assert await _serving(platform) == {OLD}
         assert lagging.fired > 0
 
     tell(platform, story)
+
+
+async def _serving(platform: Platform) -> set[str | None]:
+    """The versions of the live instances that serve, as the provider lists them."""
+    listed = await platform.provider.instances(platform.target, platform.release(NEW))
+    return {platform.version(item.artifact) for item in listed if platform.serves(item)}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from providers.errors import ProviderConflict, ProviderNotFound
-from providers.values import Progress
 from sandbox.core.faults import Fault, FaultMode
-from tests.providers.attempts import TestAttempt
+from tests.providers.attempts import Disturbed, TestAttempt
 from tests.providers.ecs.platform import CLUSTER, SERVICE, EcsPlatform
 from tests.providers.stories import NEW, OLD, Story, tell
 
@@ -23,19 +20,6 @@ def late(tmp_path: Path) -> Iterator[EcsPlatform]:
     with EcsPlatform(tmp_path, scaled=False) as made:
         made.world.faults.add(Fault(FaultMode.STALE, writes=False, times=None, user_agent=made.agent))
         yield made
-
-
-@dataclass
-class Disturbed(TestAttempt):
-    """Somebody else acts when the first progress is told."""
-
-    act: Callable[[], object] | None = None
-
-    async def report(self, progress: Progress) -> None:
-        await super().report(progress)
-        if (act := self.act) is not None:
-            self.act = None
-            await asyncio.to_thread(act)
 
 
 def test_a_service_that_somebody_deletes_is_told(late: EcsPlatform) -> None:
