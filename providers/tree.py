@@ -85,6 +85,21 @@ def without_nulls(value: JsonValue) -> JsonValue:
     return value
 
 
+def says_the_same(wanted: JsonValue, live: JsonValue) -> bool:
+    """Whether everything wanted is in the live value."""
+    if isinstance(wanted, dict):
+        return isinstance(live, dict) and all(
+            key in live and says_the_same(value, live[key]) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(live, list)
+            and len(wanted) == len(live)
+            and all(says_the_same(a, b) for a, b in zip(wanted, live, strict=True))
+        )
+    return wanted == live
+
+
 def compact(value: JsonValue) -> str:
     """Canonical JSON: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

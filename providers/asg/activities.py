@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from providers.asg.groups import is_missing
 from providers.asg.site import Site
 from providers.errors import ProviderRefused
 from providers.tree import Tree, text, trees
@@ -44,11 +45,30 @@ class Activities:
 
 
 async def _read(site: Site, group: str) -> list[Tree]:
-    answer = await site.ask(
-        "autoscaling",
-        "DescribeScalingActivities",
-        f"read the activities of {group}",
-        AutoScalingGroupName=group,
-        MaxRecords=20,
-    )
-    return trees(answer, "Activities")
+    """The newest first, none of a group that is not there. What one read has shown is not new to a later one."""
+    thing = f"activities of {group}"
+
+    async def look() -> dict[str, list[Tree]]:
+        try:
+            answer = await site.ask(
+                "autoscaling",
+                "DescribeScalingActivities",
+                f"read the activities of {group}",
+                AutoScalingGroupName=group,
+                MaxRecords=20,
+            )
+        except ProviderRefused as error:
+            if not is_missing(error):
+                raise
+            return {thing: []}
+        return {thing: trees(answer, "Activities")}
+
+    found = (await site.region.written.read(thing, look))[thing]
+    newest = _newest(found)
+    site.region.written.note(thing, "newest", lambda later: _newest(later) >= newest, ordered=True)
+    return found
+
+
+def _newest(found: list[Tree]) -> str:
+    """When the newest one began: in UTC, and so in the order of time."""
+    return max((text(item, "StartTime") or "" for item in found), default="")

@@ -105,10 +105,11 @@ async def _paint(work: Work, new: Group, old: Group | None, served: Tag) -> None
     painted = [(new, _tagged(new.state, (Tag(key=COLOUR_TAG, value=BLUE), served)))]
     if old is not None:
         painted.append((old, _tagged(old.state, (Tag(key=COLOUR_TAG, value=GREEN),))))
-    await shaping.apply(work, tag_edits([(group.state, state) for group, state in painted]))
+    todo = tag_edits([(group.state, state) for group, state in painted])
+    await shaping.apply(work, todo, *(state for _, state in painted))
 
 
 async def _empty(work: Work, state: SavedGroup) -> None:
     empty = _sized(state, 0, state.most, 0)
-    await shaping.apply(work, edits(state, empty))
+    await shaping.apply(work, edits(state, empty), empty)
     await shaping.wait_until_healthy(work, empty, Activities(state.name))

@@ -71,3 +71,5 @@ async def _note(work: Work, template: str, name: str) -> None:
         tags = [{"Key": CANARY_TAG, "Value": mark(work.attempt.token)}]
         doing = f"note the canary at the launch template {name}"
         await work.change("ec2", "CreateTags", doing, {"Resources": [template], "Tags": tags})
+        ours = mark(work.attempt.token)
+        templates.note(work, name, "canary", lambda found: found is None or found.tags.get(CANARY_TAG) == ours)

@@ -200,9 +200,11 @@ def _value(tag: Tag | None) -> str | None:
 
 
 def _change(group: SavedGroup, field: str, before: JsonValue, after: JsonValue) -> Change:
-    return Change(
-        resource=f"Auto Scaling group {group.name}", field=field, current=_told(before), target=_told(after)
-    )
+    return Change(resource=_resource(group), field=field, current=_told(before), target=_told(after))
+
+
+def _resource(group: SavedGroup) -> str:
+    return f"Auto Scaling group {group.name}"
 
 
 def _told(value: JsonValue) -> str | None:
@@ -214,3 +216,8 @@ def _told(value: JsonValue) -> str | None:
 def all_changes(found: Iterable[Edit]) -> tuple[Change, ...]:
     """What edits take away, in their order."""
     return tuple(change for edit in found for change in edit.changes)
+
+
+def changed_fields(found: Iterable[Edit], group: SavedGroup) -> set[str]:
+    """The fields of one group that edits change."""
+    return {change.field for change in all_changes(found) if change.resource == _resource(group)}

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from providers.asg.site import Site
 from providers.asg.templates import number_of
 from providers.asg.values import SavedGroup, Tag, TemplateVersion
@@ -82,6 +84,15 @@ class Group:
 
 async def read(site: Site, names: Sequence[str]) -> Mapping[str, Group]:
     """Those of the groups that exist, also ones in the middle of being deleted."""
+
+    async def look() -> dict[str, Group]:
+        return {thing(group.name): group for group in await _read(site, names)}
+
+    found = await site.region.written.read(f"groups {','.join(names)}", look, map(thing, names))
+    return {group.name: group for group in found.values()}
+
+
+async def _read(site: Site, names: Sequence[str]) -> list[Group]:
     described = await site.list(
         "autoscaling",
         "DescribeAutoScalingGroups",
@@ -90,12 +101,22 @@ async def read(site: Site, names: Sequence[str]) -> Mapping[str, Group]:
         AutoScalingGroupNames=list(names),
     )
     found = await asyncio.gather(*(_read_rest(site, group) for group in described if isinstance(group, dict)))
-    return {group.name: group for group in found if group is not None}
+    return [group for group in found if group is not None]
 
 
 async def read_one(site: Site, name: str) -> Group | None:
     """A group; None where there is none."""
     return (await read(site, (name,))).get(name)
+
+
+def thing(name: str) -> str:
+    """A group to the notes of what was written."""
+    return f"group {name}"
+
+
+def in_brief(name: str) -> str:
+    """A group to `brief`."""
+    return f"group {name} in brief"
 
 
 def is_missing(error: ProviderRefused) -> bool:
@@ -105,17 +126,23 @@ def is_missing(error: ProviderRefused) -> bool:
 
 async def brief(site: Site, name: str) -> tuple[int, tuple[Member, ...]]:
     """The desired capacity and the instances of a group alone, for waiting; ProviderConflict where it is gone."""
-    described = await site.list(
-        "autoscaling",
-        "DescribeAutoScalingGroups",
-        "AutoScalingGroups",
-        f"read the Auto Scaling group {name}",
-        AutoScalingGroupNames=[name],
-    )
-    if not described:
+
+    async def look() -> dict[str, JsonValue]:
+        described = await site.list(
+            "autoscaling",
+            "DescribeAutoScalingGroups",
+            "AutoScalingGroups",
+            f"read the Auto Scaling group {name}",
+            AutoScalingGroupNames=[name],
+        )
+        return {in_brief(name): item for item in described}
+
+    found = await site.region.written.read(in_brief(name), look, [in_brief(name)])
+    if not found:
         raise ProviderConflict(f"The Auto Scaling group {name} was deleted by somebody else.")
-    members = tuple(_member(item) for item in trees(described[0], "Instances"))
-    return number(described[0], "DesiredCapacity") or 0, members
+    described = found[in_brief(name)]
+    members = tuple(_member(item) for item in trees(described, "Instances"))
+    return number(described, "DesiredCapacity") or 0, members
 
 
 async def _read_rest(site: Site, described: Tree) -> Group | None:

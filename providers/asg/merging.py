@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from providers.asg.manifests import Wanted
 from providers.asg.values import SavedGroup, Tag, TemplateVersion
-from providers.tree import Tree, put, tree
+from providers.tree import Tree, put, says_the_same, tree
 
 _NAMES = ("LifecycleHookName", "PolicyName", "ScheduledActionName")
 
@@ -52,6 +52,19 @@ def merge(
     )
 
 
+def as_shown(wanted: SavedGroup, live: SavedGroup) -> SavedGroup:
+    """What is wanted, in the words of what is where that says the same and only adds the platform's defaults."""
+    return wanted.model_copy(
+        update={
+            "mixed": _mixed(wanted.mixed, live.mixed),
+            "settings": {key: _fitted(value, live.settings.get(key)) for key, value in wanted.settings.items()},
+            "hooks": _rules(wanted.hooks, live.hooks),
+            "policies": _rules(wanted.policies, live.policies),
+            "scheduled": _rules(wanted.scheduled, live.scheduled),
+        }
+    )
+
+
 def with_tags(before: Sequence[Tag], more: Sequence[Tag]) -> tuple[Tag, ...]:
     """Tags with others added or replaced."""
     both = {tag.key: tag for tag in (*before, *more)}
@@ -82,18 +95,3 @@ def name_of(rule: Tree) -> str:
 def _fitted(wanted: JsonValue, live: JsonValue) -> JsonValue:
     """What is wanted; the live value where that says the same and only adds the platform's own defaults."""
     return live if says_the_same(wanted, live) else wanted
-
-
-def says_the_same(wanted: JsonValue, live: JsonValue) -> bool:
-    """Whether everything wanted is in the live value."""
-    if isinstance(wanted, dict):
-        return isinstance(live, dict) and all(
-            key in live and says_the_same(value, live[key]) for key, value in wanted.items()
-        )
-    if isinstance(wanted, list):
-        return (
-            isinstance(live, list)
-            and len(wanted) == len(live)
-            and all(says_the_same(a, b) for a, b in zip(wanted, live, strict=True))
-        )
-    return wanted == live

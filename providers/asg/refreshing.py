@@ -34,6 +34,8 @@ class Refresh:
     percentage: int
     left: int | None
     desired: Tree
+    began: str = ""
+    """In UTC, and so in the order of time."""
 
     @property
     def goes_on(self) -> bool:
@@ -56,15 +58,18 @@ class Refresh:
 
 async def newest(site: Site, name: str) -> Refresh | None:
     """The refresh that was started last; None where there never was one."""
-    answer = await site.ask(
-        "autoscaling",
-        "DescribeInstanceRefreshes",
-        f"read the instance refreshes of {name}",
-        AutoScalingGroupName=name,
-        MaxRecords=1,
-    )
-    found = [_parsed(item) for item in trees(answer, "InstanceRefreshes")]
-    return found[0] if found else None
+
+    async def look() -> dict[str, Refresh]:
+        answer = await site.ask(
+            "autoscaling",
+            "DescribeInstanceRefreshes",
+            f"read the instance refreshes of {name}",
+            AutoScalingGroupName=name,
+            MaxRecords=1,
+        )
+        return {_thing(name): _parsed(item) for item in trees(answer, "InstanceRefreshes")[:1]}
+
+    return (await site.region.written.read(_thing(name), look, [_thing(name)])).get(_thing(name))
 
 
 async def settle(work: Work, name: str) -> None:
@@ -88,11 +93,15 @@ async def settle(work: Work, name: str) -> None:
         await work.attempt.report(Progress(message=f"{name}: waiting for the end of another instance refresh"))
 
 
-async def start(work: Work, group: SavedGroup, preferences: Tree) -> Refresh:
-    """Starts the refresh that brings a group's instances to its template version, unless it goes on already."""
+async def start(work: Work, group: SavedGroup, preferences: Tree, before: Refresh | None) -> Refresh:
+    """Starts the refresh that brings a group's instances to its template version, unless it goes on already.
+
+    `before` is the newest one that there was.
+    """
     # A conflict: the answer to an earlier try was lost, or somebody was faster. What goes on now tells.
+    answer: Tree = {}
     with contextlib.suppress(ProviderConflict):
-        await work.change(
+        answer = await work.change(
             "autoscaling",
             "StartInstanceRefresh",
             f"start the instance refresh of {group.name}",
@@ -102,6 +111,13 @@ async def start(work: Work, group: SavedGroup, preferences: Tree) -> Refresh:
                 "Preferences": {**preferences, **_ALWAYS},
             },
         )
+
+    def shows(found: Refresh | None) -> bool:
+        if found is None:
+            return False
+        return before is None or found.began > before.began or found.id == text(answer, "InstanceRefreshId")
+
+    work.region.written.note(_thing(group.name), "refresh", shows, ordered=True)
     refresh = await newest(work, group.name)
     if refresh is None or not refresh.wants(group):
         raise ProviderConflict(
@@ -131,6 +147,10 @@ async def follow(work: Work, group: SavedGroup, activities: Activities) -> None:
         await work.attempt.report(Progress(message=message, ready=done, desired=group.desired))
 
 
+def _thing(name: str) -> str:
+    return f"instance refresh of {name}"
+
+
 def _parsed(item: Tree) -> Refresh:
     return Refresh(
         text(item, "InstanceRefreshId") or "",
@@ -139,6 +159,8 @@ def _parsed(item: Tree) -> Refresh:
         number(item, "PercentageComplete") or 0,
         number(item, "InstancesToUpdate"),
         tree(item, "DesiredConfiguration"),
+        # One that has not begun is the newest.
+        text(item, "StartTime") or "pending",
     )
 
 

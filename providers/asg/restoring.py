@@ -82,6 +82,8 @@ async def _forget_template(work: Work, snapshot: AsgSnapshot) -> None:
     if snapshot.newest_version == 0:
         if CREATED_TAG in template.tags:
             await work.change("ec2", "DeleteLaunchTemplate", doing, here)
+            templates.forget(work, template, map(str, range(1, template.newest + 1)))
+            templates.note(work, template.name, "newest", lambda found: found is None)
         return
     ours = [
         str(version.template.version)
@@ -90,6 +92,7 @@ async def _forget_template(work: Work, snapshot: AsgSnapshot) -> None:
     ]
     if ours:
         await work.change("ec2", "DeleteLaunchTemplateVersions", doing, {**here, "Versions": list(ours)})
+        templates.forget(work, template, ours)
 
 
 def _outcome(work: Work, snapshot: AsgSnapshot) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 
-from providers.asg import groups, health, refreshing
+from providers.asg import groups, health, noting, refreshing
 from providers.asg.activities import Activities
 from providers.asg.edits import Edit, creation, edits, shown, template_edit
 from providers.asg.groups import Group
@@ -37,10 +37,11 @@ async def create(work: Work, wanted: SavedGroup) -> None:
             f"create the Auto Scaling group {wanted.name}",
             creation(wanted),
         )
+    noting.created(work, wanted.name)
     group = await present(work, wanted.name)
     if group is None:
         raise ProviderConflict(f"Somebody else deleted the Auto Scaling group {wanted.name}.")
-    await apply(work, edits(group.state, wanted))
+    await apply(work, edits(group.state, wanted), wanted)
     await wait_until_healthy(work, wanted, Activities(wanted.name))
 
 
@@ -60,25 +61,30 @@ async def reshape(
     follows = refresh is not None and refresh.goes_on and refresh.wants(wanted) and not todo
     if refresh is not None and refresh.goes_on and not follows:
         await refreshing.settle(work, wanted.name)
-    await apply(work, todo)
+    await apply(work, todo, wanted)
+    if template_first:
+        noting.launching(work, group.state, wanted.template)
     # What was launched from another template before may still fail, and tells nothing.
     activities = await Activities.from_now(work, wanted.name)
     # An empty group needs no refresh where its template was changed already.
-    others = any(member.template != wanted.template for member in group.staying)
-    differs = others and wanted.desired > 0 if template_first else others or first is not None
+    others = [member.id for member in group.staying if member.template != wanted.template]
+    differs = bool(others) and wanted.desired > 0 if template_first else bool(others) or first is not None
     if differs and not follows:
-        await refreshing.start(work, wanted, preferences)
+        await refreshing.start(work, wanted, preferences, refresh)
     if differs or follows:
         await refreshing.follow(work, wanted, activities)
+        noting.launching(work, group.state, wanted.template)
+        noting.replaced(work, group.name, others)
     await wait_until_healthy(work, wanted, activities)
 
 
-async def apply(work: Work, todo: Iterable[Edit]) -> None:
-    """Sends edits, one after another."""
+async def apply(work: Work, todo: Iterable[Edit], *wanted: SavedGroup) -> None:
+    """Sends edits, one after another, of groups that shall be as they are `wanted`."""
     for edit in todo:
         fields = ", ".join(change.field for change in edit.changes)
         where = edit.changes[0].resource
         await work.change("autoscaling", edit.operation, f"change {fields} of {where}", edit.parameters)
+        noting.edited(work, edit, wanted)
 
 
 async def wait_until_healthy(work: Work, wanted: SavedGroup, activities: Activities) -> None:
@@ -126,4 +132,5 @@ async def delete(work: Work, name: str) -> None:
                 raise
             # An earlier try deleted it, and its answer was lost.
             work.done.append("DeleteAutoScalingGroup")
+        noting.deleted(work, name)
     await present(work, name)

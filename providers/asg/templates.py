@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from providers.asg.names import CREATED_TAG, mark
@@ -33,6 +33,15 @@ class Version:
 
 async def find(site: Site, name: str) -> Template | None:
     """The template of a name; None where there is none."""
+
+    async def look() -> dict[str, Template]:
+        found = await _find(site, name)
+        return {} if found is None else {_thing(name): found}
+
+    return (await site.region.written.read(_thing(name), look, [_thing(name)])).get(_thing(name))
+
+
+async def _find(site: Site, name: str) -> Template | None:
     try:
         answer = await site.ask(
             "ec2",
@@ -55,15 +64,28 @@ async def find(site: Site, name: str) -> Template | None:
 
 async def versions(site: Site, template: str, *wanted: str) -> list[Version]:
     """Versions of the template of an id, the newest first where none is named; ProviderNotFound if one is gone."""
-    found = await site.list(
-        "ec2",
-        "DescribeLaunchTemplateVersions",
-        "LaunchTemplateVersions",
-        f"read the launch template {template}",
-        LaunchTemplateId=template,
-        **({"Versions": list(wanted)} if wanted else {}),
-    )
-    return [_version(item) for item in found if isinstance(item, dict)]
+    thing = _versions(template, *wanted)
+    gone: list[ProviderNotFound] = []
+
+    async def look() -> dict[str, list[Version]]:
+        try:
+            found = await site.list(
+                "ec2",
+                "DescribeLaunchTemplateVersions",
+                "LaunchTemplateVersions",
+                f"read the launch template {template}",
+                LaunchTemplateId=template,
+                **({"Versions": list(wanted)} if wanted else {}),
+            )
+        except ProviderNotFound as error:
+            gone.append(error)
+            return {}
+        return {thing: [_version(item) for item in found if isinstance(item, dict)]}
+
+    found = await site.region.written.read(thing, look, [thing])
+    if thing not in found:
+        raise gone[-1]
+    return found[thing]
 
 
 async def number_of(site: Site, specification: Tree) -> TemplateVersion:
@@ -102,7 +124,7 @@ async def ensure(work: Work, name: str, data: Tree, *, anew: bool) -> TemplateVe
             "ClientToken": ours,
         },
     )
-    return _version(tree(answer, "LaunchTemplateVersion")).template
+    return _made(work, _version(tree(answer, "LaunchTemplateVersion")).template)
 
 
 async def _create(work: Work, name: str, data: Tree) -> TemplateVersion:
@@ -121,7 +143,41 @@ async def _create(work: Work, name: str, data: Tree) -> TemplateVersion:
         },
     )
     created = text(answer, "LaunchTemplate", "LaunchTemplateId") or ""
-    return TemplateVersion(id=created, name=name, version=1)
+    return _made(work, TemplateVersion(id=created, name=name, version=1))
+
+
+def _made(work: Work, made: TemplateVersion) -> TemplateVersion:
+    """A version that we made, which reads are to show from now on."""
+    number = made.version
+    note(work, made.name, "newest", lambda found: found is not None and found.newest >= number)
+    for thing in (_versions(made.id), _versions(made.id, str(number))):
+        work.region.written.note(
+            thing, "newest", lambda found: any(item.template.version == number for item in found or ())
+        )
+    return made
+
+
+def note(work: Work, name: str, aspect: str, shows: Callable[[Template | None], bool]) -> None:
+    """From now on the template is to be read as `shows` says."""
+    work.region.written.note(_thing(name), aspect, shows)
+
+
+def forget(work: Work, template: Template, deleted: Iterable[str]) -> None:
+    """These versions are not to be read any more."""
+    for thing in (
+        _thing(template.name),
+        _versions(template.id),
+        *(_versions(template.id, item) for item in deleted),
+    ):
+        work.region.written.forget(thing)
+
+
+def _thing(name: str) -> str:
+    return f"launch template {name}"
+
+
+def _versions(template: str, *wanted: str) -> str:
+    return f"versions {' '.join(wanted)} of launch template {template}"
 
 
 async def image_of(site: Site, template: TemplateVersion) -> str | None:

@@ -6,6 +6,7 @@ Knows nothing of what the services do. Raises only ProviderError subclasses.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from providers.aws.faults import Failure, Remedy
 from providers.aws.sdk import Sdk
 from providers.aws.sdk_faults import of_exception
 from providers.aws.values import CONNECTOR_TYPE
+from providers.aws.written import Written
 from providers.connecting import read_spec
 from providers.connectors import Connectors
 from providers.retry import given_up, wait_before
@@ -61,6 +63,8 @@ class Account:
 
     def __init__(self, connectors: Connectors, identifier: str) -> None:
         self._connector, self.spec = read_spec(connectors, identifier, CONNECTOR_TYPE, AwsConnectorSpec)
+        self.written: defaultdict[str, Written] = defaultdict(Written)
+        """By region."""
         self._sdk: Sdk | None = None
         self._retired: list[Sdk] = []
         self._opening = asyncio.Lock()

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from providers.aws.account import Account, Effect, Look, Request
 from providers.aws.shapes import fitted
 from providers.aws.values import RegionTarget
+from providers.aws.written import Written
 from providers.connecting import Opened
 from providers.connectors import Connectors
 from providers.errors import ProviderNotFound, ProviderUnreachable
@@ -29,6 +30,11 @@ class Region:
 
     account: Account
     name: str
+
+    @property
+    def written(self) -> Written:
+        """What was written here lately, which reads may not show yet."""
+        return self.account.written[self.name]
 
     async def call(
         self,

@@ -16,6 +16,14 @@ from providers.tree import Tree, number, text, trees
 
 async def read(region: Region, arn: str) -> Route:
     """The route of a rule's or a listener's ARN; a default rule's is that of its listener."""
+
+    async def look() -> dict[str, Route]:
+        return {arn: await _read(region, arn)}
+
+    return (await region.written.read(arn, look))[arn]
+
+
+async def _read(region: Region, arn: str) -> Route:
     if ":listener-rule/" not in arn:
         answer = await region.call("elbv2", "DescribeListeners", {"ListenerArns": [arn]}, f"read listener {arn}")
         found = trees(answer, "Listeners")
@@ -86,11 +94,16 @@ async def listeners(region: Region, balancer: str) -> list[str]:
 
 async def of_listener(region: Region, listener: str) -> tuple[Route, ...]:
     """The routes of a listener that forward; its default actions are one of them."""
-    rules = await region.list(
-        "elbv2", "DescribeRules", {"ListenerArn": listener}, f"read the rules of {listener}", "Rules"
-    )
-    routes = [_route(listener, rule) for rule in rules if isinstance(rule, dict)]
-    return tuple(sorted((route for route in routes if route.groups), key=lambda route: route.arn))
+
+    async def look() -> dict[str, Route]:
+        rules = await region.list(
+            "elbv2", "DescribeRules", {"ListenerArn": listener}, f"read the rules of {listener}", "Rules"
+        )
+        routes = [_route(listener, rule) for rule in rules if isinstance(rule, dict)]
+        return {route.arn: route for route in routes}
+
+    found = await region.written.read(f"rules of {listener}", look)
+    return tuple(sorted((route for route in found.values() if route.groups), key=lambda route: route.arn))
 
 
 async def turn(region: Region, route: Route, effect: Effect) -> None:
@@ -101,6 +114,11 @@ async def turn(region: Region, route: Route, effect: Effect) -> None:
     if route.rule is None:
         operation, request = "ModifyListener", {"ListenerArn": route.listener, "DefaultActions": actions}
     await region.call("elbv2", operation, {**request}, doing, effect=effect, repeatable=True)
+
+    def shows(found: Route) -> bool:
+        return found.groups == route.groups
+
+    region.written.note(route.arn, "actions", shows)
 
 
 def _route(listener: str, rule: Tree) -> Route:

@@ -11,7 +11,8 @@ from pydantic import JsonValue
 from providers.aws.account import Effect, Look
 from providers.aws.client import Region
 from providers.aws.faults import code_of
-from providers.ecs import tags
+from providers.aws.written import Shows
+from providers.ecs import seeing, tags
 from providers.ecs.settings import short
 from providers.errors import ProviderError, ProviderNotFound, ProviderRefused
 from providers.tree import Tree, text, tree, trees
@@ -28,13 +29,18 @@ class EcsCluster:
 
     async def services(self, names: Sequence[str]) -> dict[str, Tree]:
         """The services of these names that there are, with their tags; also those that drain or are inactive."""
-        answer = await self.region.call(
-            "ecs",
-            "DescribeServices",
-            {"cluster": self.name, "services": list(names), "include": ["TAGS"]},
-            f"read the services of cluster {self.name}",
-        )
-        return {text(item, "serviceName") or "": item for item in trees(answer, "services")}
+
+        async def look() -> dict[str, Tree]:
+            answer = await self.region.call(
+                "ecs",
+                "DescribeServices",
+                {"cluster": self.name, "services": list(names), "include": ["TAGS"]},
+                f"read the services of cluster {self.name}",
+            )
+            return {self._thing(text(item, "serviceName") or ""): item for item in trees(answer, "services")}
+
+        found = await self.region.written.read(",".join(names), look, map(self._thing, names))
+        return {text(item, "serviceName") or "": item for item in found.values()}
 
     async def service(self, name: str) -> Tree | None:
         """The service, unless it is gone (INACTIVE counts as gone)."""
@@ -92,7 +98,9 @@ class EcsCluster:
             effect=effect,
             repeatable=True,
         )
-        return tree(answer, "service")
+        service = tree(answer, "service")
+        self._note(text(request, "serviceName") or "", "deployment", seeing.deployment(service), ordered=True)
+        return service
 
     async def update_service(self, name: str, request: Tree, effect: Effect, look: Look) -> Tree:
         """The service as it is then; `look` finds it where an earlier try has changed it."""
@@ -104,12 +112,16 @@ class EcsCluster:
             effect=effect,
             look=look,
         )
-        return tree(answer, "service") or answer
+        service = tree(answer, "service") or answer
+        self._note(name, "deployment", seeing.deployment(service), ordered=True)
+        self._note(name, "settings", seeing.settings(service, request))
+        return service
 
     async def delete_service(self, name: str, effect: Effect) -> None:
         """Delete a service with its tasks; one that is already being deleted is as good as deleted."""
+        answer: Tree = {}
         try:
-            await self.region.call(
+            answer = await self.region.call(
                 "ecs",
                 "DeleteService",
                 {"cluster": self.name, "service": name, "force": True},
@@ -118,12 +130,16 @@ class EcsCluster:
                 repeatable=True,
             )
         except ProviderNotFound:
-            return
+            pass
         except ProviderError as error:
             if code_of(error) != "ServiceNotActiveException":
                 raise
+        for thing in (self._thing(name), self._tasks(name)):
+            self.region.written.forget(thing)
+        self._note(name, "deployment", seeing.deletion(tree(answer, "service")), ordered=True)
 
     async def tag(self, arn: str, added: dict[str, str], effect: Effect) -> None:
+        """Write tags on a service."""
         await self.region.call(
             "ecs",
             "TagResource",
@@ -132,9 +148,26 @@ class EcsCluster:
             effect=effect,
             repeatable=True,
         )
+        for key, value in added.items():
+            self._note(short(arn), f"tag {key}", seeing.tag(key, value))
 
     async def tasks(self, service: str, status: str = "RUNNING") -> list[Tree]:
         """The tasks of a service that are to run (or, STOPPED, that have ended lately)."""
+        tasks = self._tasks(service)
+
+        async def look() -> dict[str, list[Tree]]:
+            return {tasks: await self._listed(service, status)}
+
+        if status != "RUNNING":
+            return (await look())[tasks]
+        return (await self.region.written.read(tasks, look))[tasks]
+
+    def settled(self, service: Tree) -> None:
+        """From now on the service's tasks are those of its newest deployment."""
+        name = text(service, "serviceName") or ""
+        self.region.written.note(self._tasks(name), "tasks", seeing.tasks(service))
+
+    async def _listed(self, service: str, status: str) -> list[Tree]:
         arns = await self.region.list(
             "ecs",
             "ListTasks",
@@ -145,6 +178,15 @@ class EcsCluster:
         parts = [arns[start : start + _MOST_TASKS] for start in range(0, len(arns), _MOST_TASKS)]
         answers = await asyncio.gather(*(self._described(service, part) for part in parts))
         return [item for answer in answers for item in trees(answer, "tasks")]
+
+    def _tasks(self, service: str) -> str:
+        return f"tasks of {self.name}/{service}"
+
+    def _thing(self, service: str) -> str:
+        return f"service {self.name}/{service}"
+
+    def _note(self, service: str, aspect: str, shows: Shows, *, ordered: bool = False) -> None:
+        self.region.written.note(self._thing(service), aspect, shows, ordered=ordered)
 
     async def _described(self, service: str, arns: list[JsonValue]) -> Tree:
         return await self.region.call(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+
+from pydantic import JsonValue
 
 from providers.aws.account import Effect
 from providers.aws.client import Region
 from providers.ecs.values import ScalingState
 from providers.errors import ProviderNotFound
-from providers.tree import Tree, text, tree
+from providers.tree import Tree, says_the_same, text, tree
 
 SERVICE = "application-autoscaling"
 DIMENSION = "ecs:service:DesiredCount"
@@ -21,6 +25,8 @@ ALL_SUSPENDED: Tree = {
 }
 NOT_SUSPENDED: Tree = dict.fromkeys(ALL_SUSPENDED, False)
 _TARGET_KEYS = ("MinCapacity", "MaxCapacity", "SuspendedState", "RoleARN")
+# The role that is shown is the service's own, whichever was given.
+_AS_WRITTEN = frozenset(_TARGET_KEYS) - {"RoleARN"}
 _POLICY_KEYS = (
     "PolicyName",
     "PolicyType",
@@ -39,6 +45,15 @@ class Scaling:
 
     async def read(self, services: Sequence[str]) -> dict[str, ScalingState]:
         """The state of each service that has a scalable target."""
+
+        async def look() -> dict[str, ScalingState]:
+            return {self._resource(name): state for name, state in (await self._read(services)).items()}
+
+        request = f"scaling of {','.join(services)}"
+        found = await self.region.written.read(request, look, map(self._resource, services))
+        return {state.service: state for state in found.values()}
+
+    async def _read(self, services: Sequence[str]) -> dict[str, ScalingState]:
         by_resource = {self._resource(name): name for name in services}
         wanted: Tree = {"ServiceNamespace": "ecs", "ScalableDimension": DIMENSION}
         targets = await self.region.list(
@@ -96,7 +111,7 @@ class Scaling:
 
     async def remove(self, service: str, effect: Effect) -> None:
         """Take the scalable target away, and its policies with it."""
-        try:
+        with contextlib.suppress(ProviderNotFound):
             await self.region.call(
                 SERVICE,
                 "DeregisterScalableTarget",
@@ -105,8 +120,8 @@ class Scaling:
                 effect=effect,
                 repeatable=True,
             )
-        except ProviderNotFound:
-            return
+        self.region.written.forget(self._resource(service))
+        self._note(service, "target", lambda found: found is None)
 
     async def _register(self, service: str, changes: Tree, effect: Effect) -> None:
         await self.region.call(
@@ -118,6 +133,10 @@ class Scaling:
             repeatable=True,
         )
 
+        self._note(service, "target", lambda found: found is not None)
+        for key in _AS_WRITTEN & changes.keys():
+            self._note(service, key, partial(_has, key, changes[key]))
+
     async def _put(self, service: str, policy: Tree, effect: Effect) -> None:
         await self.region.call(
             SERVICE,
@@ -128,8 +147,13 @@ class Scaling:
             repeatable=True,
         )
 
+        def shows(found: ScalingState | None) -> bool:
+            return found is None or any(says_the_same(policy, item) for item in found.policies)
+
+        self._note(service, f"policy {text(policy, 'PolicyName')}", shows)
+
     async def _delete_policy(self, service: str, name: str, effect: Effect) -> None:
-        try:
+        with contextlib.suppress(ProviderNotFound):
             await self.region.call(
                 SERVICE,
                 "DeleteScalingPolicy",
@@ -138,8 +162,14 @@ class Scaling:
                 effect=effect,
                 repeatable=True,
             )
-        except ProviderNotFound:
-            return
+
+        def shows(found: ScalingState | None) -> bool:
+            return found is None or all(item.get("PolicyName") != name for item in found.policies)
+
+        self._note(service, f"policy {name}", shows)
+
+    def _note(self, service: str, aspect: str, shows: Callable[[ScalingState | None], bool]) -> None:
+        self.region.written.note(self._resource(service), aspect, shows)
 
     def _resource(self, service: str) -> str:
         return f"service/{self.cluster}/{service}"
@@ -150,6 +180,10 @@ class Scaling:
             "ScalableDimension": DIMENSION,
             "ResourceId": self._resource(service),
         }
+
+
+def _has(key: str, value: JsonValue, found: ScalingState | None) -> bool:
+    return found is None or found.target.get(key) == value
 
 
 def declared(service: str, target: Tree, policies: Sequence[Tree]) -> ScalingState:

@@ -63,7 +63,9 @@ async def until_steady(cluster: EcsCluster, service: Tree, attempt: Attempt) -> 
         return now if found.done else None
 
     try:
-        return await poll(look, attempt)
+        settled = await poll(look, attempt)
+        cluster.settled(settled)
+        return settled
     except TimeoutError as error:
         missing = last[-1].message if last else "nothing was seen of it"
         said = await reasons(cluster, name, deployment) or await _newest_event(cluster, name)

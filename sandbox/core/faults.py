@@ -23,6 +23,8 @@ class FaultMode(StrEnum):
     """No answer for `seconds`, then the connection is cut; the world does not see the request."""
     DROP = "drop"
     """The connection is reset; the world does not see the request."""
+    STALE = "stale"
+    """A read is answered with what the same request was answered the last time that this fault fired on it."""
     SLOW = "slow"
     """The world sees the request after `seconds`."""
     RESET = "reset"

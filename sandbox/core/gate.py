@@ -54,6 +54,8 @@ class Visit:
 
 
 Handler = Callable[["Gate", Visit, Fault], Awaitable[None]]
+Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
+"""Status, headers and body."""
 
 
 class Gate:
@@ -65,6 +67,7 @@ class Gate:
         self.faults = faults
         self.dialect = dialect
         self.closing = asyncio.Event()
+        self._answers: dict[object, Answer] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
@@ -95,8 +98,19 @@ class Gate:
             case FaultMode.SLOW:
                 await self._wait(fault.seconds)
                 await self._pass(visit, receive)
+            case FaultMode.STALE:
+                await self._answer_late(visit, receive)
             case FaultMode.RESET | FaultMode.GARBAGE | FaultMode.LOST | FaultMode.HALF_DONE:
                 await self._after_effect(visit, fault, receive)
+
+    async def _answer_late(self, visit: Visit, receive: Receive) -> None:
+        fresh = await self._collect(visit, receive)
+        asked = (visit.fault and visit.fault.id, visit.scope["method"], _target(visit.scope), visit.body)
+        status, headers, body = self._answers.get(asked, fresh)
+        self._answers[asked] = fresh
+        self._record(visit, status, fresh[0])
+        await visit.send({"type": "http.response.start", "status": status, "headers": headers})
+        await visit.send({"type": "http.response.body", "body": body})
 
     async def _after_effect(self, visit: Visit, fault: Fault, receive: Receive) -> None:
         visit.scope[HALF_DONE] = fault.mode is FaultMode.HALF_DONE
@@ -124,7 +138,7 @@ class Gate:
 
         await self.app(visit.scope, _replay(visit.body, receive), send)
 
-    async def _collect(self, visit: Visit, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    async def _collect(self, visit: Visit, receive: Receive) -> Answer:
         start: Message = {"status": 500, "headers": []}
         chunks: list[bytes] = []
 

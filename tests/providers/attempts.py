@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from providers.values import Progress
@@ -36,6 +38,19 @@ class TestAttempt:
         if self.breaks_before is not None and self.effects + 1 >= self.breaks_before:
             raise BrokenOffError
         self.effects += 1
+
+
+@dataclass
+class Disturbed(TestAttempt):
+    """Somebody else acts when the first progress is told."""
+
+    act: Callable[[], object] | None = None
+
+    async def report(self, progress: Progress) -> None:
+        await super().report(progress)
+        if (act := self.act) is not None:
+            self.act = None
+            await asyncio.to_thread(act)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from tests.providers.platform import Platform
 from tests.providers.platforms import PLATFORMS
 from tests.vendor_clients import HELM_3, HELM_4
 
-pytest.register_assert_rewrite("tests.providers.contract", "tests.providers.contract_faults")
+pytest.register_assert_rewrite(
+    "tests.providers.contract", "tests.providers.contract_faults", "tests.providers.contract_lag"
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

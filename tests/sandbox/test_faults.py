@@ -99,6 +99,24 @@ def test_half_done_collection(own_namespace: Namespace) -> None:
     assert [item["metadata"]["name"] for item in own_namespace.list("Secret")] == ["c", "d"]
 
 
+def test_stale_reads_are_from_the_same_request_before(own_namespace: Namespace) -> None:
+    def names(**query: str) -> list[str]:
+        found = own_namespace.client.get(own_namespace.path("Secret"), params=query).json()["items"]
+        return [item["metadata"]["name"] for item in found]
+
+    stale = own_namespace.world.faults.add(Fault(FaultMode.STALE, writes=False, times=None))
+    assert names() == []
+    own_namespace.post("Secret", {"metadata": {"name": "a"}})
+    assert names() == []
+    assert names(limit="9") == ["a"], "another request"
+    own_namespace.post("Secret", {"metadata": {"name": "b"}})
+    assert names() == ["a"]
+    assert names() == ["a", "b"]
+    assert stale.fired == 5
+    own_namespace.world.faults.remove(stale.id)
+    assert names(limit="9") == ["a", "b"]
+
+
 def test_nth_call_and_for_ever(own_namespace: Namespace) -> None:
     faults = own_namespace.world.faults
     third = faults.add(Fault(FaultMode.STATUS, "GET", "/pods", status=500, skip=2, times=2))

@@ -2,3 +2,4 @@
 
 from tests.providers.contract import *  # noqa: F403
 from tests.providers.contract_faults import *  # noqa: F403
+from tests.providers.contract_lag import *  # noqa: F403
