@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from providers.aws import routes
+from providers.aws.client import Accounts
 from providers.errors import ProviderConflict, ProviderNotFound
 from sandbox.core.faults import Fault, FaultMode
 from tests.providers.attempts import Disturbed, TestAttempt
+from tests.providers.ecs.bluegreen import BlueGreenPlatform
 from tests.providers.ecs.platform import CLUSTER, SERVICE, EcsPlatform
 from tests.providers.stories import NEW, OLD, Story, tell
 
@@ -54,3 +57,25 @@ def test_what_was_changed_by_hand_since_is_recorded(late: EcsPlatform) -> None:
         assert [late.version(group.artifact) for group in snapshot.groups] == ["by-hand"]
 
     tell(late, story)
+
+
+def test_where_a_route_leads_is_seen_once_it_was_turned(tmp_path: Path) -> None:
+    async def effect() -> None:
+        return
+
+    with BlueGreenPlatform(tmp_path) as platform:
+
+        async def story(_: Story) -> None:
+            accounts = Accounts(platform.connectors)
+            region = accounts.at("aws")
+            platform.world.faults.add(Fault(FaultMode.STALE, writes=False, times=None, user_agent=platform.agent))
+            for target in (platform.groups[1], platform.groups[0]):
+                for arn in (platform.rule, platform.listeners[1]):
+                    before = await routes.read(region, arn)
+                    await routes.turn(region, before.with_group(before.groups[0], target), effect)
+                    assert (await routes.read(region, arn)).groups == (target,)
+                [rule] = [route for route in await routes.of_listener(region, platform.listeners[0]) if route.rule]
+                assert rule.groups == (target,)
+            await accounts.close()
+
+        tell(platform, story)
