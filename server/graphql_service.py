@@ -95,7 +95,7 @@ class GraphQLService:
 
     async def kind(self, request: GraphQLRequest) -> Kind | None:
         """The kind of the operation that a request selects; None where there is none."""
-        document = await self.documents.read(request.query)
+        document = await self._read(request.query)
         try:
             return kind_of(selected(document, request.operation_name))
         except NoOperation:
@@ -103,7 +103,7 @@ class GraphQLService:
 
     async def execute(self, request: GraphQLRequest, kinds: frozenset[Kind], caller: Caller) -> Answer:
         """One answer to a query or mutation; KindNotAllowed for another kind than `kinds`."""
-        document = await self.documents.read(request.query)
+        document = await self._read(request.query)
         operation = _chosen(document, request, kinds)
         if isinstance(operation, Answer):
             return operation
@@ -112,6 +112,12 @@ class GraphQLService:
             if answer.errors:
                 span.end(answer.errors[0].get("extensions", {}).get("code", "UNEXPECTED"))
         return answer
+
+    async def _read(self, text: str) -> Document:
+        """The document; what cannot be a mutation waits while a rollback is taken in: reading takes time."""
+        if "mutation" not in text:
+            await self.load.turns.calm()
+        return await self.documents.read(text)
 
     async def _execute(
         self, document: Document, operation: Operation, request: GraphQLRequest, caller: Caller
@@ -130,7 +136,7 @@ class GraphQLService:
 
     async def stream(self, request: GraphQLRequest, caller: Caller) -> AsyncGenerator[Answer]:
         """Every answer to an operation of any kind, in order; ends with the operation."""
-        document = await self.documents.read(request.query)
+        document = await self._read(request.query)
         operation = _chosen(document, request, ANY_KIND)
         if isinstance(operation, Answer):
             yield operation

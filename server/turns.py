@@ -34,7 +34,12 @@ class Turns:
         self._running = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._urgent = 0
-        self._paused = False
+        self._calm = asyncio.Event()
+        self._calm.set()
+
+    async def calm(self) -> None:
+        """Wait while a rollback is taken in, for a second at most."""
+        await self._calm.wait()
 
     async def enter(self, cost: int) -> None:
         """Wait for the turn of a query, which `leave` must end; Crowded where none comes in time."""
@@ -59,7 +64,7 @@ class Turns:
     def urgent(self) -> Generator[None]:
         """No query begins meanwhile, and none goes on to its next list, for a second at most."""
         if self._urgent == 0:
-            self._paused = True
+            self._calm.clear()
             self._pace.hold()
             self._alarm = asyncio.get_running_loop().call_later(LONGEST_PAUSE, self._resume)
         self._urgent += 1
@@ -72,7 +77,7 @@ class Turns:
                 self._resume()
 
     def _resume(self) -> None:
-        self._paused = False
+        self._calm.set()
         self._pace.go()
         self._let_in()
 
@@ -88,7 +93,7 @@ class Turns:
         self._let_in()
 
     def _let_in(self) -> None:
-        if self._paused:
+        if not self._calm.is_set():
             return
         while self._waiting and self._running + self._waiting[0][0] <= self._capacity:
             weight, turn = self._waiting.popleft()

@@ -72,6 +72,22 @@ def test_no_query_begins_while_something_urgent_is_taken_in(monkeypatch: pytest.
     asyncio.run(check())
 
 
+def test_no_document_is_read_while_something_urgent_is_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def check() -> None:
+        some = Turns(1000, patience=10)
+        await some.calm()
+        with some.urgent():
+            waiting = asyncio.create_task(some.calm())
+            await settled()
+            assert not waiting.done()
+        await waiting
+        monkeypatch.setattr(turns, "LONGEST_PAUSE", 0.01)
+        with some.urgent():
+            await some.calm()
+
+    asyncio.run(check())
+
+
 def test_who_gets_no_turn_or_leaves_takes_none_away() -> None:
     async def check() -> None:
         some = Turns(1000, patience=0.01)
