@@ -116,15 +116,16 @@ async def _close_what_failed(
 ) -> None:
     """The target stands where it stood, unless the deployment brought something there, or may have."""
     row = (await session.execute(sa.select(Target).where(col(Target.id) == stage.target_id))).scalar_one()
-    if live is not None and row.resolved is not None:
-        spec = (await _resolved(session, stage))["spec"]
-        if row.resolved["spec"] != spec and not any(mark.has(instance) for instance in live):
-            return
-        target = TargetRow(row.id, row.service_id, row.environment_id, row.infrastructure_id)
-        found = await record_instances(session, target, live, mark)
-        if not found.claimed:
-            return
-    await _close_in(session, stage, live, mark)
+    if live is None or row.resolved is None:
+        await _close_in(session, stage, live, mark)
+        return
+    spec = (await _resolved(session, stage))["spec"]
+    if row.resolved["spec"] != spec and not any(mark.has(instance) for instance in live):
+        return
+    target = TargetRow(row.id, row.service_id, row.environment_id, row.infrastructure_id)
+    found = await record_instances(session, target, live, mark)
+    if found.claimed:
+        await _update_target(session, stage, {})
 
 
 async def _wanted(session: AsyncSession, stage: PlannedStage) -> Artifact | None:

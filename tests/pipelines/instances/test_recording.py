@@ -111,6 +111,12 @@ def test_a_deployment_that_failed_has_what_it_brought_and_nothing_else(database_
             }
             assert points_at(rows["a"], first)
             assert points_at(rows["more"], first)
+            # The version that fails to be deployed again was there before.
+            again = live("a").artifact
+            await stage(runtime, seeded, 3, "eve", *meanwhile, claim=Claim.WHAT_IT_BROUGHT, artifact=again)
+            rows = await stored(runtime, seeded.target.id)
+            assert points_at(rows["a"], first)
+            assert points_at(rows["broken"], failed)
 
     asyncio.run(scenario())
 
