@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,27 +15,12 @@ from db.queries.columns import columns_of
 from db.queries.environments import EnvironmentRow
 from db.queries.grouping import grouped
 from db.queries.listing import Condition, Listing, SortKey
+from db.security.audit import Entry
 from db.statuses import AuditOutcome
 from db.tables import AuditEntry, Environment, Instance, RollbackApproval, Stage
 
 # What `details` calls the things that came of an entry.
 _MADE = {"Execution": "executionId", "RollbackApproval": "approvalId"}
-
-
-class AuditRow(NamedTuple):
-    """`target` names one thing or several, each as `Kind:name`, or is what a caller wrote."""
-
-    sequence: int
-    at: datetime
-    subject: str
-    action: str
-    target: str
-    outcome: AuditOutcome
-    reason: str | None
-    code: str | None
-    message: str | None
-    details: dict[str, Any]
-    mac: str
 
 
 @dataclass(frozen=True)
@@ -49,13 +34,13 @@ class AuditEntries:
     since: datetime | None = None
     until: datetime | None = None
 
-    def listing(self) -> Listing[AuditRow]:
+    def listing(self) -> Listing[Entry]:
         sequence = col(AuditEntry.sequence)
         search = sa.select(sequence).where(*self._conditions())
         if self.target is not None:
             search = search.where(_about(self.target))
         order = (SortKey(sequence, "sequence", int, descending=True),)
-        return Listing("audit_log", AuditRow, columns_of(AuditEntry, AuditRow), (sequence,), search, order)
+        return Listing("audit_log", Entry, columns_of(AuditEntry, Entry), (sequence,), search, order)
 
     def _conditions(self) -> list[Condition]:
         at, found = col(AuditEntry.at), list[Condition]()

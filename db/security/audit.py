@@ -39,7 +39,10 @@ _LAST = sa.select(col(AuditEntry.sequence), col(AuditEntry.mac)).order_by(col(Au
 
 
 class Entry(NamedTuple):
-    """An entry as it is stored; the columns of `AuditEntry`."""
+    """An entry as it is stored; the columns of `AuditEntry`.
+
+    `target` names one thing or several, each as `Kind:name`, or is what a caller wrote.
+    """
 
     sequence: int
     at: datetime

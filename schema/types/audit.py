@@ -8,8 +8,9 @@ import strawberry
 from strawberry import ID
 from strawberry.scalars import JSON
 
-from db.queries.audit import AuditObjects, AuditRow, environments_of_objects
+from db.queries.audit import AuditObjects, environments_of_objects
 from db.queries.executions import executions_by_id
+from db.security.audit import Entry
 from db.statuses import AuditOutcome
 from resolvers.loading import Relation
 from schema.context import Ctx
@@ -25,29 +26,29 @@ _WITH_ID = ("Execution", "Stage", "Instance", "RollbackApproval")
 _DATABASE_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def objects_of(row: AuditRow) -> AuditObjects:
+def objects_of(row: Entry) -> AuditObjects:
     """What an entry names, each with its kind; nothing where the caller wrote something else."""
     found = [_OBJECT.fullmatch(one) for one in row.target.split(" ")]
     named = tuple((one[1], one[2]) for one in found if one is not None)
     return named if len(named) == len(found) else ()
 
 
-def _detail(row: AuditRow, name: str) -> str | None:
+def _detail(row: Entry, name: str) -> str | None:
     """A detail that is a text; the log keeps what callers wrote, whatever it was."""
     value = row.details.get(name)
     return value if isinstance(value, str) else None
 
 
-def _count(row: AuditRow) -> int:
+def _count(row: Entry) -> int:
     value = row.details.get("count")
     return value if isinstance(value, int) else 1
 
 
-def _execution_id(row: AuditRow) -> str | None:
+def _execution_id(row: Entry) -> str | None:
     return _detail(row, "executionId")
 
 
-def _everything_named(row: AuditRow) -> AuditObjects:
+def _everything_named(row: Entry) -> AuditObjects:
     """Its objects, and the execution that came of it."""
     execution = _execution_id(row)
     return (*objects_of(row), *([("Execution", execution)] if execution else []))
@@ -74,7 +75,7 @@ class AuditEntry:
         "execution": Relation(executions_by_id, _execution_id),
         "environments": Relation(environments_of_objects, _everything_named),
     }
-    row: strawberry.Private[AuditRow]
+    row: strawberry.Private[Entry]
     id: ID = strawberry.field(description="Its id; no other thing has the same.")
     sequence: int = strawberry.field(description="Its place in the log: entries count from 1 without gaps.")
     at: datetime = strawberry.field(description="When it was recorded: once it was known how the attempt ended.")
@@ -109,7 +110,7 @@ class AuditEntry:
     )
 
     @classmethod
-    def of(cls, row: AuditRow) -> "AuditEntry":
+    def of(cls, row: Entry) -> "AuditEntry":
         overrides = cast("object", row.details.get("overrides"))
         return cls(
             row=row,
