@@ -1,5 +1,6 @@
 """A schema whose resolvers do all that a resolver may do, well and badly."""
 
+import asyncio
 from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
@@ -147,6 +148,12 @@ class Query:
     @strawberry.field
     async def later(self) -> list[Thing] | None:
         return _GOOD
+
+    @strawberry.field
+    async def fails(self, after: int) -> int:
+        for _ in range(after):
+            await asyncio.sleep(0)
+        raise ValueError("failed")
 
 
 _ALL = """name maybe number color at tags words upper context shape { area } square { side area } twin { name }

@@ -106,6 +106,22 @@ def test_whatever_a_resolver_gives_the_answer_is_the_library_s_own(query: str) -
     asyncio.run(check())
 
 
+@pytest.mark.parametrize("pauses", range(8))
+def test_a_field_that_fails_leaves_nothing_behind_that_nobody_awaits(pauses: int) -> None:
+    """Whenever it fails: some fields beside it have then just been begun, and warnings are errors."""
+
+    async def check() -> None:
+        data, errors = await _answer(
+            shapes.schema(),
+            f"{{ fails(after: {pauses}) later {{ a: waiting {{ name }} b: waiting {{ at }} }} }}",
+            None,
+        )
+        assert data == "null"
+        assert len(errors) == 1
+
+    asyncio.run(check())
+
+
 def test_what_needs_no_waiting_takes_no_resolving_field_by_field(history_url: str) -> None:
     """Shortcuts are taken: the library's own way through a field is not, but for those above the list."""
     ways: list[str] = []
