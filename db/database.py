@@ -10,19 +10,20 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from db import sqlite
+from db.turns import turn
 
-# How long another program may hold SQLite's write lock, and how long a write may wait for others of this process,
-# before the caller is told that the database is unavailable. A crowd of clicks needs seconds and is no outage.
+# How long another program may hold SQLite's write lock before the caller is told that the database is unavailable.
 _LOCKED_SECONDS = 5
-_TURN_SECONDS = 30
 # After that PostgreSQL ends a transaction whose process hangs, so that its rows can be had by another one.
 _ABANDONED_SECONDS = 20
-# So many of the pool's connections may be with those who follow executions: hundreds of them wake at each event.
+_POOL = 30
+# So many of them may be with those who follow executions: hundreds of them wake at each event.
 _FOLLOWING = 10
+# And so many with those who ask for an execution: of a crowd at one target, all but one wait for its row.
+_ASKING = 10
 
 
 def async_url(url: str) -> str:
@@ -70,12 +71,13 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = async_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
-        pool: dict[str, Any] = {"pool_size": 20, "max_overflow": 10, "pool_timeout": 10}
+        pool: dict[str, Any] = {"pool_size": 20, "max_overflow": _POOL - 20, "pool_timeout": 10}
         if self.is_sqlite:
             pool["connect_args"] = {"async_creator_fn": sqlite.connect}
         self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **pool)
         self._turn = asyncio.Lock()
         self._following = asyncio.Semaphore(_FOLLOWING)
+        self._asking = asyncio.Semaphore(_ASKING)
         event.listen(self.engine.sync_engine, "connect", prepare_sqlite if self.is_sqlite else _prepare_postgres)
 
     @asynccontextmanager
@@ -99,6 +101,15 @@ class Database:
             await self.begin(session)
             yield session
 
+    @asynccontextmanager
+    async def admit(self) -> AsyncGenerator[AsyncSession]:
+        """As `write`, for those who ask: however many they are, what is carried out finds a connection.
+
+        An outage (`db.outages`) where the turn does not come within 30 seconds.
+        """
+        async with turn(self._asking), self.write() as session:
+            yield session
+
     async def begin(self, session: AsyncSession) -> None:
         """Take SQLite's write lock at the start of a transaction: what it reads stays true until it commits."""
         if self.is_sqlite:
@@ -110,18 +121,11 @@ class Database:
 
         SQLite has one writer and polls for it; queueing here is fair and 20 times faster.
         """
-        if not self.is_sqlite:
+        if self.is_sqlite:
+            async with turn(self._turn):
+                yield
+        else:
             yield
-            return
-        try:
-            async with asyncio.timeout(_TURN_SECONDS):
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise PoolTimeoutError(f"no turn to write within {_TURN_SECONDS} s") from error
-        try:
-            yield
-        finally:
-            self._turn.release()
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -43,6 +43,8 @@ def is_outage(error: BaseException | None) -> bool:
 
 def outage_in_words(error: BaseException | None) -> str:
     """What a client is told of an outage: what is wrong, as far as the database tells, and nothing else of it."""
+    if isinstance(error, PoolTimeoutError):
+        return "Too much is asked of the database at this moment; try again."
     code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
     # The extended codes have the kind in their last byte.
     return f"{_KINDS.get(code & 0xFF, _UNREACHABLE) if code is not None else _UNREACHABLE}; try again."

@@ -92,7 +92,7 @@ async def _apply(runtime: Runtime, inputs: Sequence[Input], *, production_stays:
     # Reading a megabyte of YAML takes a second, which no other request should wait for.
     local, documents = await asyncio.to_thread(_load, runtime, inputs, known)
     configuration = local.configuration
-    async with runtime.database.write() as session:
+    async with runtime.database.admit() as session:
         if await known_references(session, runtime.registry) != known:
             raise _Outdated
         _refuse(await type_problems(session, runtime.registry, configuration, documents))

@@ -7,10 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from db.database import Database
+from db.turns import Queues
 from pipelines.bell import Bell
 from pipelines.fencing import Alone, Fence
 from pipelines.sharing import Shared
 from providers.registry import Registry
+
+# So many who want the same rollback are served at a time. Where a platform hangs, each of them takes 5 seconds.
+_ABREAST = 16
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Runtime:
     """`enqueue` hands an execution, committed before, to the engine; calling it twice is harmless.
 
     `leaving` is set when the process is about to end: nothing new is taken up then. `complaint` says what is
-    wrong with the engine, None where nothing is.
+    wrong with the engine, None where nothing is. `clicks` are those who want the same rollback.
     """
 
     database: Database
@@ -44,5 +48,6 @@ class Runtime:
     bell: Bell = field(default_factory=Bell)
     fence: Fence = field(default_factory=Alone)
     shared: Shared = field(default_factory=Shared)
+    clicks: Queues = field(default_factory=lambda: Queues(_ABREAST))
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     complaint: Callable[[], str | None] = lambda: None

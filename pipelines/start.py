@@ -81,15 +81,17 @@ async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refus
 
 async def _run(runtime: Runtime, request: RunRequest, keyed: Keyed) -> Started | Refused:
     try:
-        async with runtime.database.write() as session:
+        async with runtime.database.admit() as session:
             before = await answered(session, keyed)
             if before is not None:
                 return before
             execution_id = await _accept(session, request, runtime.fence.executor_id)
             await remember(session, keyed, execution_id)
     except _Refusal as refusal:
+        if keyed.key is None:
+            return refusal.refused
         # Refused for what another server accepted with the same key while this one checked, perhaps.
-        async with runtime.database.write() as session:
+        async with runtime.database.admit() as session:
             return await answered(session, keyed) or refusal.refused
     await runtime.enqueue(execution_id)
     runtime.bell.ring(execution_id)

@@ -58,7 +58,7 @@ async def request_approval(runtime: Runtime, request: ApprovalRequest) -> str | 
         if refused is not None:
             return refused
         platforms, changes = await asyncio.gather(asked(runtime, facts), changes_by_stage(runtime, facts))
-        async with runtime.database.write() as session:
+        async with runtime.database.admit() as session:
             facts, around = await _recorded(session, request.scope, request.by)
             plan = plan_view(runtime, facts, platforms, changes, around)
             refused = _not_askable(facts, around) or _not_this_plan(plan, request.plan_hash, asking=True)
@@ -76,7 +76,7 @@ async def approve(runtime: Runtime, decision: Decision) -> str | RollbackRefused
         if refused is not None:
             return refused
         platforms, changes = await asyncio.gather(asked(runtime, facts), changes_by_stage(runtime, facts))
-        async with runtime.database.write() as session:
+        async with runtime.database.admit() as session:
             row, facts, around = await _decided_on(session, decision)
             plan = plan_view(runtime, facts, platforms, changes, around)
             refused = _not_by_him(row, around) or _not_this_plan(plan, row.plan_hash, asking=False)
@@ -92,7 +92,7 @@ async def approve(runtime: Runtime, decision: Decision) -> str | RollbackRefused
 async def reject(runtime: Runtime, decision: Decision) -> str | RollbackRefused:
     """The id of the request that is refused, or the approval taken back; who asked may do so himself."""
     try:
-        async with runtime.database.write() as session:
+        async with runtime.database.admit() as session:
             row, _, around = await _decided_on(session, decision)
             refused = None if row.requested_by == around.subject else _not_by_him(row, around)
             if refused is not None:

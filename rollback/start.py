@@ -30,10 +30,11 @@ from rollback.circumstances import Surroundings
 from rollback.eligibility import asked, recorded, verdict
 from rollback.errors import ScopeNotFound
 from rollback.facts import DeploymentFacts, StageFacts
-from rollback.planning import changes_by_stage, executable_plan, frozen, plan_view
+from rollback.planning import Changes, changes_by_stage, executable_plan, frozen, plan_view
 from rollback.refusing import blocking, certain, ineligible, stale_plan
 from rollback.values import (
     Eligibility,
+    Reason,
     RollbackPlanView,
     RollbackRefused,
     RollbackRequest,
@@ -46,6 +47,11 @@ _OPERATION = "rollbackDeployment"
 
 async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
     """Check, lock, freeze the plan and hand it to the engine; or say why not, and nothing has happened."""
+    async with runtime.clicks.turn(request.scope):
+        return await _answer_to(runtime, request)
+
+
+async def _answer_to(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
     try:
         refused = _refused_overrides(request) or await _repeated(runtime, request)
         answer = refused or await _roll_back(runtime, request)
@@ -63,14 +69,24 @@ async def _roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStar
     async with runtime.database.read() as connection:
         facts, around = await _recorded(connection, request)
     platforms = await asked(runtime, facts)
+    eligibility = verdict(runtime, facts, platforms, around)
+    if not eligibility.allows:
+        return ineligible(eligibility, blocking(eligibility))
     approval, changes = usable(facts, around), None
     if request.plan_hash is not None or approval is not None:
         changes = await changes_by_stage(runtime, facts)
         plan = plan_view(runtime, facts, platforms, changes, around)
         approved = approval is None or approval.plan_hash == plan.hash
-        if request.plan_hash not in (None, plan.hash) and plan.eligibility.allows and approved:
+        if request.plan_hash not in (None, plan.hash) and approved:
             return stale_plan(plan)
-    async with runtime.database.write() as session:
+    return await _take_in(runtime, request, platforms, changes)
+
+
+async def _take_in(
+    runtime: Runtime, request: RollbackRequest, platforms: tuple[Reason, ...], changes: Changes | None
+) -> RollbackStarted | RollbackRefused:
+    """The checks again, with what the platforms said before, under the lock that keeps them true."""
+    async with runtime.database.admit() as session:
         before = await answered(session, _keyed(request))
         if before is not None:
             return _answer(before)
@@ -190,7 +206,7 @@ async def _repeated(runtime: Runtime, request: RollbackRequest) -> RollbackStart
     """The answer that this idempotency key was given before, without asking any platform again."""
     if request.idempotency_key is None:
         return None
-    async with runtime.database.write() as session:
+    async with runtime.database.admit() as session:
         before = await answered(session, _keyed(request))
     return _answer(before) if before is not None else None
 

@@ -5,6 +5,7 @@ Pure. Imports the YAML guard, the models and their checks.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -88,6 +89,8 @@ def load_documents(
     )
 
 
+# Read under the lock that makes a crowd of runs wait for each other.
+@lru_cache(maxsize=16)
 def parse_pipeline(yaml_text: str) -> Pipeline:
     """One pipeline document, read back without checking references or step types; for frozen YAML.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator
 
@@ -13,7 +14,7 @@ from tests.durability.traps import TrappedCluster, trapped_world
 from tests.support.postgres import PostgresServer
 from tests.support.shop import Shop
 
-__all__ = ["servers", "shop", "shop_name", "stage", "world"]
+__all__ = ["each_round", "servers", "shop", "shop_name", "stage", "world"]
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,11 @@ def servers(
         fleet(world, url, tmp_path_factory.mktemp("fleet")) as running,
     ):
         yield running
+
+
+@pytest.fixture(params=range(int(os.environ.get("UNSHIP_ROUNDS", "1"))))
+def each_round() -> None:
+    """Repeats the test as often as the environment says."""
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+MANY = 4 * 64
 ROLL_BACK = """
 mutation ($input: RollbackDeploymentInput!) {
   rollbackDeployment(input: $input) {

@@ -1,24 +1,22 @@
-"""Many requests at the same moment at three servers of one PostgreSQL, which start at the same moment too."""
+"""Many requests at the same moment at four servers of one PostgreSQL, which start at the same moment too."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.durability.crowds import ROLL_BACK, RUN, all_at_once, codes, executions
+from tests.durability.crowds import MANY, ROLL_BACK, RUN, all_at_once, codes, executions
 from tests.durability.fleets import Fleet, assert_rolled_back, fleet
 from tests.durability.ordeals import DEPLOYED, ROLLED_BACK
-from tests.durability.traps import Moment, Trap, TrappedCluster
+from tests.durability.traps import TrappedCluster, held
 from tests.support.postgres import PostgresServer
 from tests.support.shop import NEW, OLD, Shop
 from tests.support.unship import Unship
 
-MANY = 60
+pytestmark = pytest.mark.usefixtures("each_round")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,7 @@ def servers(
         postgres.fresh_database() as url,
         fleet(world, url, tmp_path_factory.mktemp("fleet"), names="") as running,
     ):
-        running.add("abc")
+        running.add("abcd")
         with ThreadPoolExecutor() as starting:
             list(starting.map(Unship.start, running.servers))
         yield running
@@ -43,22 +41,6 @@ def shop(servers: Fleet, shop_name: str) -> Shop:
 
 def at_all(servers: Fleet, query: str, inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return all_at_once(servers.servers[0].url, query, inputs, *(server.url for server in servers.servers[1:]))
-
-
-@contextmanager
-def world_held(servers: Fleet) -> Generator[None]:
-    """The world answers nobody within the block, so that no execution ends before all requests are decided."""
-    released = threading.Event()
-
-    def hold() -> None:
-        assert released.wait(60)
-
-    servers.world.set(Trap(1, Moment.AFTER, hold))
-    try:
-        yield
-    finally:
-        released.set()
-        servers.world.set(None)
 
 
 def test_of_many_clicks_on_one_execution_one_rolls_it_back(servers: Fleet, shop: Shop) -> None:
@@ -78,7 +60,7 @@ def test_of_many_clicks_on_one_execution_one_rolls_it_back(servers: Fleet, shop:
 
 def test_clicks_with_one_key_get_one_answer_wherever_they_arrive(servers: Fleet, shop: Shop) -> None:
     deployment, mark = servers.deployed(shop), servers.effects.mark
-    wish = {"target": {"executionId": deployment}, "idempotencyKey": "same"}
+    wish = {"target": {"executionId": deployment}, "idempotencyKey": shop.name}
     payloads = at_all(servers, ROLL_BACK, [wish] * MANY)
     assert codes(payloads).total() == 0, codes(payloads)
     (rollback,) = set(executions(payloads))
@@ -87,8 +69,8 @@ def test_clicks_with_one_key_get_one_answer_wherever_they_arrive(servers: Fleet,
     assert servers.effects_since(mark, shop) == ROLLED_BACK
 
 
-@pytest.mark.parametrize("key", [None, "same"])
-def test_of_many_runs_one_gets_the_targets(servers: Fleet, shop: Shop, key: str | None) -> None:
+@pytest.mark.parametrize("one_key", [False, True])
+def test_of_many_runs_one_gets_the_targets(servers: Fleet, shop: Shop, one_key: bool) -> None:
     """Of one pipeline, and of another one with the same targets, which no lock on the pipeline holds back."""
     first = servers.servers[0]
     documents = shop.documents()
@@ -97,13 +79,14 @@ def test_of_many_runs_one_gets_the_targets(servers: Fleet, shop: Shop, key: str 
     assert first.apply(shop.yaml(documents)) == []
     first.deploy(shop.name, tag=OLD)
     mark = servers.effects.mark
-    pipelines = [shop.name] if key else [shop.name, f"{shop.name}_twin"]
-    more = {"variables": {"tag": NEW}, "idempotencyKey": key}
+    pipelines = [shop.name] if one_key else [shop.name, f"{shop.name}_twin"]
+    more = {"variables": {"tag": NEW}, "idempotencyKey": shop.name if one_key else None}
     wishes = [{"pipelineIdentifier": pipeline, **more} for pipeline in pipelines]
-    with world_held(servers):
+    # No execution ends before all requests are decided.
+    with held(servers.world):
         payloads = at_all(servers, RUN, wishes * (MANY // len(wishes)))
     (execution,) = set(executions(payloads))
-    assert codes(payloads) == ({} if key else {"TARGET_BUSY": MANY - 1})
+    assert codes(payloads) == ({} if one_key else {"TARGET_BUSY": MANY - 1})
     assert first.finish(execution) == "SUCCEEDED"
     effects = servers.effects_since(mark, shop)
     effects.pop("ReplicaSet created", None)

@@ -176,3 +176,19 @@ def trapped_world(tick: float = 0.02) -> Generator[TrappedCluster]:
     """A cluster with traps that serves."""
     with TrappedCluster(tick=tick).serve("127.0.0.1", 0) as world:
         yield world
+
+
+@contextmanager
+def held(world: TrappedWorld) -> Generator[None]:
+    """The world answers nobody within the block, from the first request of Unship on."""
+    released = threading.Event()
+
+    def hold() -> None:
+        assert released.wait(60)
+
+    world.set(Trap(1, Moment.AFTER, hold))
+    try:
+        yield
+    finally:
+        released.set()
+        world.set(None)
