@@ -11,6 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.tables import IdempotencyKey
 from pipelines.answers import Refused, Started
+from providers.telemetry import Tally
+
+DUPLICATES = Tally(
+    "unship_duplicates_prevented_total",
+    "What would have happened twice: a mutation with a key that was answered before; a step that had been done.",
+    ("what",),
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,7 @@ async def answered(session: AsyncSession, keyed: Keyed) -> Started | Refused | N
             "Repeat the original input, or use a new key."
         )
         return Refused("IDEMPOTENCY_KEY_REUSED", message, ("idempotencyKey",))
+    DUPLICATES.add("mutation")
     return Started(stored.execution_id)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from providers.telemetry import COMMANDS
 from providers.tracing import TRACING
 
 KEPT_BYTES = 64 * 1024
@@ -51,16 +52,26 @@ class Ended:
 
 
 async def run(
-    command: Sequence[str], environment: Mapping[str, str], directory: Path, keeps_open: Sequence[int] = ()
+    program: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    directory: Path,
+    keeps_open: Sequence[int] = (),
 ) -> Ended:
     """Run `command` with exactly this environment. Cancelled, it stops the whole group: SIGTERM, then SIGKILL.
 
+    It is counted, and traced, as `program`.
     `keeps_open` are file descriptors that the command inherits. `output` has what was written to both streams in
     the order of arrival, `errors` only the error stream.
     Raises OSError where the command cannot be started.
     """
-    with TRACING.span("run command") as span:
-        ended = await _run(command, environment, directory, keeps_open)
+    outcome = "none"
+    with TRACING.span(f"run {program}") as span:
+        try:
+            ended = await _run(command, environment, directory, keeps_open)
+            outcome = "failed" if ended.code else "ok"
+        finally:
+            COMMANDS.add(program, outcome)
         span.set("process.exit.code", ended.code)
         return ended
 

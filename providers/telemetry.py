@@ -70,6 +70,13 @@ PLATFORM_REQUESTS = Tally(
 )
 
 
+COMMANDS = Tally(
+    "unship_commands_total",
+    "Commands that have ended, by what was run and how it ended: ok, failed; none: not started, or stopped.",
+    ("program", "outcome"),
+)
+
+
 def count_answer(platform: str, status: int | None) -> None:
     """A request to a platform has ended, with this HTTP status, or with None where no answer came."""
     PLATFORM_REQUESTS.add(platform, "none" if status is None else f"{status // 100}xx")

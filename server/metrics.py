@@ -18,8 +18,9 @@ from db.columns import now
 from db.database import Database
 from db.queries.operation import UnderWay, executions_under_way
 from db.statuses import ExecutionKind
+from pipelines.idempotency import DUPLICATES
 from pipelines.telling import DURATION, FINISHED, STARTED, TAKEN_UP
-from providers.telemetry import PLATFORM_REQUESTS, Spread, Tally
+from providers.telemetry import COMMANDS, PLATFORM_REQUESTS, Spread, Tally
 from resolvers.auditing import ATTEMPTS, REFUSALS
 from server.counting import OPEN_SOCKETS, REQUESTS
 from server.refused_credentials import REFUSED
@@ -36,6 +37,8 @@ TALLIES = (
     TAKEN_UP,
     FINISHED,
     PLATFORM_REQUESTS,
+    COMMANDS,
+    DUPLICATES,
     OPEN_SUBSCRIPTIONS,
     OPEN_SOCKETS,
     REFUSED,

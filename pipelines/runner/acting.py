@@ -19,6 +19,7 @@ from pipelines.documents.base import EXPRESSION_MARK
 from pipelines.documents.failure import FailureKind
 from pipelines.documents.vocabulary import SCRIPT_STEPS
 from pipelines.expressions import ExpressionError, mask, render_tree, scope_of
+from pipelines.idempotency import DUPLICATES
 from pipelines.plan import PlannedStage, PlannedStep
 from pipelines.records import StageRecords, stage_records
 from pipelines.roots import Words
@@ -149,6 +150,7 @@ async def _act_at_platform(attempt: _Attempt, revealed: set[str]) -> StepOutcome
     outcome = await _call(records, step_type, spec, attempt)
     if outcome.effect is Effect.SKIPPED and attempt.goes_on:
         # This try found everything done, because the earlier one did it.
+        DUPLICATES.add("step")
         return StepOutcome(outputs=outcome.outputs)
     return StepOutcome(skipped=outcome.effect is Effect.SKIPPED, message=outcome.reason, outputs=outcome.outputs)
 

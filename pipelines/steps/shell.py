@@ -90,7 +90,7 @@ async def _run(
     command = [program, "-c", _wrapper(home.path, names), str(home.path / "script")]
     try:
         async with asyncio.timeout(timeout):
-            return await run(command, environment, home.path, (home.descriptor,))
+            return await run("script", command, environment, home.path, (home.descriptor,))
     except TimeoutError as error:
         message = f"The script did not end within {timeout:g} s and was stopped."
         raise StepFailed(message, FailureKind.TIMEOUT) from error

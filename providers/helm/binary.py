@@ -70,7 +70,7 @@ async def _ask(path: str) -> Binary:
         command = [path, "version", "--template", "{{.Version}}"]
         try:
             async with asyncio.timeout(VERSION_SECONDS):
-                ended = await run(command, environment, home.path, (home.descriptor,))
+                ended = await run("helm", command, environment, home.path, (home.descriptor,))
         except (OSError, TimeoutError) as error:
             raise ProviderRefused(f"{path} cannot be started: {type(error).__name__}.") from error
     found = _VERSION.fullmatch(ended.output.text().strip())

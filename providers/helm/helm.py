@@ -58,7 +58,7 @@ class Helm:
         """Any command, away from the cluster."""
         path = (await self._binary()).path
         keeps_open = (home.descriptor,) if lock is None else (home.descriptor, lock)
-        return await run([path, *arguments], home.environment, home.directory, keeps_open)
+        return await run("helm", [path, *arguments], home.environment, home.directory, keeps_open)
 
     async def _change(self, doing: str, home: Home, lock: int, attempt: Attempt, arguments: Sequence[str]) -> None:
         access = await asyncio.to_thread(self.clusters.access, self.connector)

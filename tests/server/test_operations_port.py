@@ -64,6 +64,17 @@ def test_what_was_refused_is_counted_by_its_reason(ward: Ward, rollback: str) ->
     assert ward.value("unship_mutations_total", mutation="rollbackDeployment", outcome="refused") == 1
 
 
+def test_an_answer_that_is_given_again_is_a_prevented_duplicate(ward: Ward) -> None:
+    assert ward.unship.apply(WAITING) == []
+    wish = {"pipelineIdentifier": "waiting", "idempotencyKey": "once"}
+    query = "mutation ($input: RunPipelineInput!) { runPipeline(input: $input) { execution { id } } }"
+    first, again = (ward.unship.data(query, input=wish)["runPipeline"]["execution"]["id"] for _ in range(2))
+    assert first == again
+    assert ward.value("unship_duplicates_prevented_total", what="mutation") == 1
+    ward.unship.abort(first)
+    assert ward.unship.finish(first) == "ABORTED"
+
+
 def test_requests_operations_and_platforms_are_counted(ward: Ward, rollback: str) -> None:
     before = ward.value("unship_operations_total", type="query", outcome="ok")
     refused = ward.value("unship_operations_total", type="none", outcome="refused")
@@ -84,12 +95,13 @@ def test_an_open_subscription_and_an_active_execution_show_while_they_last(ward:
     execution = ward.unship.run("waiting")
     with ward.unship.progress(execution) as batches:
         next(batches)
+        aborted = ward.value("unship_executions_finished_total", platform="NONE", status="ABORTED")
         assert ward.value("unship_subscriptions_open") == 1
         assert ward.value("unship_executions_active", kind="DEPLOYMENT") == 1
         assert 0 < ward.value("unship_executions_oldest_seconds", kind="DEPLOYMENT") < 60
         ward.unship.abort(execution)
         assert [batch["execution"]["status"] for batch in batches][-1] == "ABORTED"
-    assert ward.value("unship_executions_finished_total", platform="NONE", status="ABORTED") == 1
+    assert ward.value("unship_executions_finished_total", platform="NONE", status="ABORTED") == aborted + 1
     assert ward.value("unship_executions_active") == 0
 
 

@@ -17,6 +17,7 @@ from pipelines.expressions import Scope, scope_of
 from pipelines.secret_marks import mark
 from pipelines.steps import GENERIC_STEPS, StepContext, StepFailed, StepResult
 from providers.processes import KEPT_BYTES, run
+from providers.telemetry import COMMANDS
 from providers.values import Progress
 
 STEP = GENERIC_STEPS["ShellScript"]
@@ -291,7 +292,7 @@ def test_a_step_that_is_cancelled_while_it_starts_leaves_nothing_behind(loop: st
     async def scenario(turns: int) -> None:
         reached = tmp_path / f"group-{turns}"
         script = f"sleep 60 & echo $$ > {reached}.part; mv {reached}.part {reached}; wait"
-        task = asyncio.create_task(run(["bash", "-c", script], {"PATH": os.environ["PATH"]}, tmp_path))
+        task = asyncio.create_task(run("script", ["bash", "-c", script], {"PATH": os.environ["PATH"]}, tmp_path))
         for _ in range(turns):
             await asyncio.sleep(0)
         deadline = time.monotonic() + 0.5
@@ -334,9 +335,17 @@ def test_a_daemon_that_left_the_group_is_not_waited_for(tmp_path: Path) -> None:
     os.close(end)
 
 
+def test_commands_are_counted_by_how_they_ended() -> None:
+    before = COMMANDS.counts.copy()
+    ran("true")
+    failed("exit 3")
+    failed("sleep 60", seconds=0.1)
+    assert COMMANDS.counts - before == {("script", outcome): 1 for outcome in ("ok", "failed", "none")}
+
+
 def test_a_program_that_does_not_exist_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        asyncio.run(run(["/nonexistent/program"], {}, tmp_path))
+        asyncio.run(run("script", ["/nonexistent/program"], {}, tmp_path))
 
 
 def test_a_missing_shell_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ def test_one_helm_at_a_time_even_if_its_server_is_gone(tmp_path: Path) -> None:
         started, ended = tmp_path / "started", tmp_path / "ended"
         script = f"touch {started}; sleep 0.5; touch {ended}"
         async with turn(place, 5) as lock:
-            helm = asyncio.ensure_future(run(["sh", "-c", script], os.environ, tmp_path, [lock]))
+            helm = asyncio.ensure_future(run("helm", ["sh", "-c", script], os.environ, tmp_path, [lock]))
             async with asyncio.timeout(5):
                 while True:
                     if await asyncio.to_thread(started.exists):
