@@ -27,6 +27,7 @@ from pipelines.overriding import Override, kept, refused_overrides
 from pipelines.permission import PERMISSION_DENIED, denial
 from pipelines.placing import Placed, UnknownReference, place
 from pipelines.plan import Plan
+from pipelines.problems import ConfigurationProblems
 from pipelines.resolving import recording_scope
 from pipelines.roots import Words, pipeline_words, run_words, stage_words
 from pipelines.runtime import Runtime
@@ -107,7 +108,7 @@ async def _accept(session: AsyncSession, request: RunRequest, executor_id: str |
     pipeline = await pipeline_by_identifier(session, request.pipeline_identifier)
     if pipeline is None:
         raise _Refusal(unknown_pipeline(request.pipeline_identifier))
-    document = parse_pipeline(pipeline.yaml)
+    document = _read(pipeline)
     execution_id = new_id()
     sequence = await next_sequence(session, pipeline.id)
     words = pipeline_words(
@@ -127,6 +128,17 @@ async def _accept(session: AsyncSession, request: RunRequest, executor_id: str |
     execution.overrides = kept(request.overrides, [(FROZEN, window) for window in windows])
     await accept(session, Accepted(execution, tuple(placed), frozenset(targets)))
     return execution_id
+
+
+def _read(pipeline: Pipeline) -> PipelineDocument:
+    try:
+        return parse_pipeline(pipeline.yaml)
+    except ConfigurationProblems as error:
+        message = (
+            f'The pipeline "{pipeline.identifier}" was applied to another version of Unship, and this one does '
+            f"not accept it: {error.problems[0]}. Apply it again."
+        )
+        raise _Refusal(Refused("PIPELINE_UNREADABLE", message, ("pipelineIdentifier",))) from error
 
 
 async def _let_through(session: AsyncSession, request: RunRequest, placed: list[Placed]) -> list[str]:

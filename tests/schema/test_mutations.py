@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from db.tables import Pipeline
 from pipelines.runtime import Rules
 from providers.connectors import Connector, Connectors
 from schema.ids import global_id
@@ -93,6 +95,20 @@ def test_problems_of_a_configuration_name_their_place(tmp_path: Path) -> None:
         assert "line 1" in problem["message"]
         assert '"name"' in problem["message"]
         assert (await api.data('{ environment(identifier: "x") { id } }'))["environment"] is None
+
+    _run(tmp_path, check)
+
+
+def test_a_stored_pipeline_that_this_version_does_not_accept_is_told(tmp_path: Path) -> None:
+    """As after an upgrade: what was applied before is kept as it is."""
+
+    async def check(api: Api) -> None:
+        async with api.runtime.database.write() as session:
+            await session.execute(sa.update(Pipeline).values(yaml="pipeline: {identifier: web, nam: Web}"))
+        (error,) = (await _one(api, _RUN, {"pipelineIdentifier": "web"}))["userErrors"]
+        assert (error["code"], error["path"]) == ("PIPELINE_UNREADABLE", ["pipelineIdentifier"])
+        assert 'the key "stages" is missing' in error["message"]
+        assert error["message"].endswith("Apply it again.")
 
     _run(tmp_path, check)
 

@@ -22,11 +22,14 @@ from schema.building import build
 from schema.context import RequestContext
 from schema.documents import Document
 from tests.schema.api import SMALL, Api, open_api
+from tests.server.ward import WAITING
 
 CASES = int(os.environ.get("UNSHIP_FUZZ", "10000"))
 """How many documents each caller asks, altogether."""
 BY_HYPOTHESIS = CASES // 20
 """How many of them hypothesis-graphql writes, which takes twenty times as long."""
+
+_APPLY = """mutation ($yaml: String!) { applyConfiguration(input: {yaml: $yaml}) { userErrors { message } } }"""
 
 
 class Callers:
@@ -62,6 +65,7 @@ def callers(directory: Path) -> Generator[tuple[Callers, Callable[[Coroutine[Any
         stack = AsyncExitStack()
         rules = Rules(authorize=True, post_prod_rollback=True)
         api = runner.run(stack.enter_async_context(open_api(f"sqlite:///{directory}/unship.db", SMALL, rules)))
+        assert runner.run(api.data(_APPLY, {"yaml": WAITING}))["applyConfiguration"]["userErrors"] == []
         try:
             yield Callers(api, runner.run(_standings(api)), runner.run(_ids(api))), runner.run
         finally:

@@ -23,6 +23,8 @@ _TEXTS = (
     "",
     "service1",
     "environment1",
+    "pipeline1",
+    "waiting",
     "a\\u0000b",
     "%_\\\\",
     "\\uD83D\\uDE80",
