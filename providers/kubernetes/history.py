@@ -114,8 +114,10 @@ class History:
         *,
         undone: tuple[Record, ...] = (),
     ) -> None:
-        """The step of `record` has succeeded: it is what is deployed now, and `undone` no longer is."""
-        await self._mark([record], Status.DEPLOYED, effect)
+        """The step of `record` has succeeded: it is what is deployed now, and `undone` no longer is.
+
+        Its own mark comes last: where this is broken off, the repetition of the step makes the others.
+        """
         older = [item for item in records if item.number < record.number]
         numbers = {item.number for item in undone if item.finished}
         deployed = [item for item in older if item.status is Status.DEPLOYED and item.number not in numbers]
@@ -124,6 +126,7 @@ class History:
             self._mark(deployed, Status.SUPERSEDED, effect),
             self._prune(older, effect),
         )
+        await self._mark([record], Status.DEPLOYED, effect)
 
     async def _fail(self, record: Record, effect: Effect) -> None:
         """The step of `record` has failed. The note of it may get lost: a record left pending means the same."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from providers.errors import ProviderNotFound, ProviderRefused
+from providers.errors import ProviderNotFound, ProviderRefused, ProviderUnreachable
 from providers.kubernetes.history import KEPT_RELEASES
 from providers.values import Effect
+from sandbox.core.faults import Fault, FaultMode
 from tests.providers.kubernetes.platform import NAMESPACE, RELEASE, KubernetesPlatform
 from tests.providers.kubernetes.stories import Story, names, shop, tell
 from tests.providers.tools import call, kubectl_patch
@@ -78,17 +79,39 @@ def test_the_history_records_what_happened(cluster: KubernetesPlatform) -> None:
         assert outcome.outputs["restoredReleaseNumber"] == "1"
         assert outcome.outputs["restoredArtifact"] == "library/nginx:v1"
         assert outcome.outputs["restoredInstances"] == "Deployment/web: 3 of library/nginx:v1"
-        records = {
-            item["metadata"]["name"]: item["metadata"]["labels"]["unship.dev/status"]
-            for item in cluster.world.list("Secret", NAMESPACE)
-        }
-        assert records == {
+        assert statuses(cluster) == {
             f"unship.{RELEASE}.v1": "superseded",
             f"unship.{RELEASE}.v2": "rolled-back",
             f"unship.{RELEASE}.v3": "deployed",
         }
 
     tell(cluster, story)
+
+
+def test_a_step_that_was_broken_off_between_its_marks_makes_the_others_when_it_is_repeated(
+    cluster: KubernetesPlatform,
+) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(shop("v1"))
+        broken = cluster.world.faults.add(
+            Fault(FaultMode.STATUS, "PATCH", "/secrets/", skip=1, times=None, user_agent=cluster.agent)
+        )
+        with pytest.raises(ProviderUnreachable):
+            await story.deploy(shop("v2"), story.attempt("broken off"))
+        assert "deployed" not in statuses(cluster).values()
+        cluster.world.faults.remove(broken.id)
+        await story.deploy(shop("v2"), story.attempt("broken off"))
+        assert statuses(cluster) == {f"unship.{RELEASE}.v1": "superseded", f"unship.{RELEASE}.v2": "deployed"}
+
+    tell(cluster, story)
+
+
+def statuses(cluster: KubernetesPlatform) -> dict[str, str]:
+    """The status of each record."""
+    return {
+        item["metadata"]["name"]: item["metadata"]["labels"]["unship.dev/status"]
+        for item in cluster.world.list("Secret", NAMESPACE)
+    }
 
 
 def test_a_snapshot_older_than_the_history_is_refused(cluster: KubernetesPlatform) -> None:
