@@ -13,20 +13,18 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Seq
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
-from sqlalchemy import event
 
 from db.columns import now
-from db.database import Database, prepare_sqlite
+from db.database import Database
 from db.exclusive import only_process
 from pipelines.bell import Bell
 from pipelines.carrying import Carrier, carrier_of
 from pipelines.checkpoints import forget
-from pipelines.engine_database import APPLICATION, KEPT, UNDER_WAY, engine_url
+from pipelines.engine_database import APPLICATION, KEPT, UNDER_WAY, engine_connections, engine_url
 from pipelines.instances import keep_synced
 from pipelines.keeping import kept_going
 from pipelines.reconciling import settled_before, unfinished
@@ -123,7 +121,8 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
     with only_process(database):
         try:
             carrier = carrier_of(database, rules.lease_seconds)
-            DBOS(config=_config(database, carrier.executor_id))
+            connections = engine_connections(database)
+            DBOS(config=_config(database, connections, carrier.executor_id))
             engine, bell = _Engine(carrier), Bell()
             runtime = Runtime(
                 database, registry, rules, engine.enqueue, bell, fence=carrier, complaint=engine.complaint
@@ -135,6 +134,7 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
                     yield runtime
             finally:
                 await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+                connections.dispose()
         finally:
             await registry.close()
             await database.close()
@@ -200,7 +200,7 @@ async def _forget_finished(database: Database) -> None:
         kept += len(needed)
 
 
-def _config(database: Database, executor_id: str | None) -> DBOSConfig:
+def _config(database: Database, connections: sa.Engine, executor_id: str | None) -> DBOSConfig:
     config: DBOSConfig = {
         "name": APPLICATION,
         "application_version": _APPLICATION_VERSION,
@@ -208,14 +208,9 @@ def _config(database: Database, executor_id: str | None) -> DBOSConfig:
         "serializer": DBOSPortableJSONSerializer(),
         "log_level": "WARNING",
         "notification_listener_polling_interval_sec": _MOST_STOP_SECONDS,
+        "system_database_url": engine_url(database).render_as_string(hide_password=False),
+        "system_database_engine": connections,
     }
-    url = engine_url(database)
-    config["system_database_url"] = url.render_as_string(hide_password=False)
     if executor_id is not None:
         config["executor_id"] = executor_id
-    if database.is_sqlite:
-        Path(url.database or "").touch(mode=0o600)
-        engine = sa.create_engine(url)
-        event.listen(engine, "connect", prepare_sqlite)
-        config["system_database_engine"] = engine
     return config
