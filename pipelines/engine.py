@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -58,7 +59,8 @@ class _Engine:
     run: Workflow | None = None
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
     started: datetime = field(default_factory=now)
-    looked: datetime = field(default_factory=now)
+    since: float = field(default_factory=time.monotonic)
+    looked: float = field(default_factory=time.monotonic)
 
     def register(self, run: Workflow) -> None:
         """Make `run` the workflow; must happen before the launch, for recovery to find it."""
@@ -91,7 +93,7 @@ class _Engine:
             return []
         known = await DBOS.list_workflows_async(workflow_ids=idle, load_input=False, load_output=False)
         recovers = self.carrier.executor_id is None
-        recovering = recovers and now() - self.started < timedelta(seconds=_RECOVERY_SECONDS)
+        recovering = recovers and time.monotonic() - self.since < _RECOVERY_SECONDS
         coming = {one.workflow_id for one in known if recovering and one.status in UNDER_WAY}
         lost = [one for one in idle if one not in coming and one not in self.tasks]
         if dead := [one.workflow_id for one in known if one.workflow_id in lost]:
@@ -100,8 +102,8 @@ class _Engine:
 
     def complaint(self) -> str | None:
         """What is wrong where the engine has not been able to look after its executions for some time."""
-        since = (now() - self.looked).total_seconds()
-        return f"the engine has not answered for {since:.0f} s" if since > _SILENT_SECONDS else None
+        silent = time.monotonic() - self.looked
+        return f"the engine has not answered for {silent:.0f} s" if silent > _SILENT_SECONDS else None
 
     def let_go(self, execution_ids: Collection[str]) -> list[asyncio.Task[None]]:
         """Stop their workflows where they are; who takes them up goes on from their last record."""
@@ -165,7 +167,7 @@ async def _keep_reconciled(runtime: Runtime, engine: _Engine) -> None:
             engine.let_go(duties.superseded)
             for execution_id in await engine.lost(duties.own):
                 await engine.enqueue(execution_id)
-            engine.looked = now()
+            engine.looked = time.monotonic()
         await engine.carrier.rest()
 
 
