@@ -88,6 +88,13 @@ class OwnPostgres:
             process.kill()
             process.wait()
 
+    def dump(self) -> str:
+        """What is in the database, as SQL for any other one and any recent version."""
+        command = [self._program.with_name("pg_dump"), "--inserts", "--no-owner", "--no-privileges", self.url]
+        written = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        # Settings of one version, and commands of its client.
+        return "\n".join(line for line in written.splitlines() if not line.startswith(("SET ", "\\")))
+
     @contextmanager
     def hanging(self) -> Generator[None]:
         """None of its processes does anything within the block, as if the network had swallowed it."""
