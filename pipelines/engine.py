@@ -49,6 +49,8 @@ _SILENT_SECONDS = 60.0
 # How long the engine's own recovery may take after a start; it finds what a process of the same id left.
 _RECOVERY_SECONDS = 30.0
 _FORGET_AT_ONCE = 100
+# What an outage interrupts in it, the engine repeats after pauses that grow to 90 seconds; nobody waits for that.
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass
@@ -58,6 +60,7 @@ class _Engine:
     carrier: Carrier
     run: Workflow | None = None
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
+    starting: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     started: datetime = field(default_factory=now)
     since: float = field(default_factory=time.monotonic)
     looked: float = field(default_factory=time.monotonic)
@@ -78,7 +81,16 @@ class _Engine:
         self.run = DBOS.workflow(name="execution", max_recovery_attempts=None)(execution)
 
     async def enqueue(self, execution_id: str) -> None:
-        """Hand over an execution that is accepted; where that fails, `_keep_reconciled` does it later."""
+        """Hand over an execution that is accepted; where that fails or takes long, it is done later.
+
+        By `_keep_reconciled`, or by the engine itself, whichever comes first: the other one finds it done.
+        """
+        starting = asyncio.create_task(self._start(execution_id))
+        self.starting.add(starting)
+        starting.add_done_callback(self.starting.discard)
+        await asyncio.wait({starting}, timeout=_ANSWER_SECONDS)
+
+    async def _start(self, execution_id: str) -> None:
         assert self.run is not None
         try:
             with SetWorkflowID(execution_id):
@@ -165,7 +177,7 @@ async def _keep_reconciled(runtime: Runtime, engine: _Engine) -> None:
         with kept_going("accepted executions could not be compared with the engine's workflows"):
             duties = await engine.carrier.look(engine.tasks, settled_before(engine.started))
             engine.let_go(duties.superseded)
-            for execution_id in await engine.lost(duties.own):
+            for execution_id in await asyncio.wait_for(engine.lost(duties.own), _ANSWER_SECONDS):
                 await engine.enqueue(execution_id)
             engine.looked = time.monotonic()
         await engine.carrier.rest()

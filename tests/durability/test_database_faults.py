@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 
+from tests.durability.crowds import RUN
 from tests.durability.ordeals import Theatre
 from tests.durability.outages import (
     assert_back,
@@ -16,12 +17,14 @@ from tests.durability.outages import (
     service,
     until_met,
 )
-from tests.support.shop import Shop
+from tests.support.shop import NEW, Shop
 
 # Beyond this offset no file may be written; the log of the server is shorter, the database's is longer.
 _FULL = 32 * 1024
 # Less than the first one waits who finds the database locked.
 _AT_ONCE_SECONDS = 4
+# More than the engine is waited for.
+_ACCEPTED_SECONDS = 10
 
 
 @contextmanager
@@ -38,15 +41,11 @@ def full_disk(stage: Theatre) -> Generator[None]:
 
 
 @contextmanager
-def locked(stage: Theatre) -> Generator[None]:
-    """Somebody else holds the write lock of both databases within the block."""
-    data = stage.directory / "data"
-    with (
-        closing(sqlite3.connect(data / "unship.db", isolation_level=None)) as application,
-        closing(sqlite3.connect(data / "unship.db-engine", isolation_level=None)) as engine,
-    ):
-        application.execute("BEGIN IMMEDIATE")
-        engine.execute("BEGIN IMMEDIATE")
+def locked(stage: Theatre, name: str) -> Generator[None]:
+    """Somebody else holds the write lock of that database within the block."""
+    path = stage.directory / "data" / name
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
         yield
 
 
@@ -73,7 +72,7 @@ def test_a_full_disk_is_outlasted(stage: Theatre, shop: Shop) -> None:
 
 def test_a_locked_database_is_waited_for(stage: Theatre, shop: Shop) -> None:
     rollback = begun(stage.unship, shop)
-    with locked(stage):
+    with locked(stage, "unship.db"), locked(stage, "unship.db-engine"):
         before = stage.unship.execution(rollback)
         until_met(stage.unship)
         assert_told(stage.unship, "The database is held by somebody else")
@@ -96,3 +95,14 @@ def test_nothing_is_written_to_a_file_that_nobody_would_find_again(stage: Theatr
         assert not (stage.directory / "data" / "unship.db").exists(), "no empty one is made in its place"
     assert_back(stage.unship)
     assert_ended_right(stage.unship, shop, rollback)
+
+
+def test_a_run_is_accepted_while_the_engine_cannot_take_it(stage: Theatre, shop: Shop) -> None:
+    with locked(stage, "unship.db-engine"):
+        asked = {"pipelineIdentifier": shop.name, "variables": {"tag": NEW}}
+        answer = stage.unship.client.post(
+            stage.unship.url, json={"query": RUN, "variables": {"input": asked}}, timeout=_ACCEPTED_SECONDS
+        )
+        execution: str = answer.json()["data"]["runPipeline"]["execution"]["id"]
+        assert stage.unship.execution(execution)["status"] == "QUEUED"
+    assert stage.unship.finish(execution) == "SUCCEEDED"
