@@ -7,6 +7,7 @@ MODULES = (
     "benchmarks.startup",
     "benchmarks.latency",
     "benchmarks.lists",
+    "benchmarks.plans",
     "benchmarks.guard",
     "benchmarks.hammering",
     "benchmarks.takeover",

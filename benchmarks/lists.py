@@ -1,8 +1,8 @@
-"""Median time of a page of each list, asked of a real server over HTTP: `python -m benchmarks.lists`.
+"""Time of a page of each list, asked of a real server over HTTP: `python -m benchmarks.lists`.
 
-Fills a database first (1,000 services, 10 environments, 20,000 executions, 200,000 instances), unless it is given
-one that `benchmarks.seed` has filled: `python -m benchmarks.lists /tmp/big.db`. Ends with 1 where a median is over
-the bar.
+Fills a database first (1,000 services, 10 environments, 20,000 executions, 200,000 instances), unless it is
+given the URL of one that `benchmarks.seed` has filled: `python -m benchmarks.lists sqlite:////tmp/big.db`. `--p99`
+judges by the slowest but one in a hundred requests, not by the median. Ends with 1 where one is over the bar.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class Measured:
     """Milliseconds from sending a request to having its whole answer, and the answer's size in bytes."""
 
     median: float
-    slowest: float
+    p99: float
     size: int
 
 
@@ -109,21 +109,22 @@ def _measure(unship: Unship, query: str, rounds: int) -> Measured:
         if "errors" in answer:
             raise RuntimeError(f"{query}: {answer['errors'][0]['message']}")
         size = len(response.content)
-    return Measured(statistics.median(times[1:]), max(times[1:]), size)
+    ordered = sorted(times[1:])
+    return Measured(statistics.median(ordered), ordered[int(0.99 * (len(ordered) - 1))], size)
 
 
-def _report(url: str, directory: Path, rounds: int) -> list[str]:
+def _report(url: str, directory: Path, rounds: int, *, p99: bool) -> list[str]:
     """Print a line per list; the lists that miss the bar."""
     missed: list[str] = []
     print(f"{rounds} requests each, one connection, load average {os.getloadavg()[0]:.1f}, bar {_BAR_MS:.0f} ms\n")
-    print(f"{'a page of':38} {'median':>10} {'slowest':>10} {'answer':>11}")
+    print(f"{'a page of':38} {'median':>10} {'p99':>10} {'answer':>11}")
     with serving(directory, execute, database_url=url) as unship:
         for name, query in QUERIES.items():
             found = _measure(unship, query, rounds)
-            over = found.median >= _BAR_MS
+            over = (found.p99 if p99 else found.median) >= _BAR_MS
             missed += [name] if over else []
             print(
-                f"{name:38} {found.median:7.1f} ms {found.slowest:7.1f} ms {found.size / 1024:7.1f} KiB"
+                f"{name:38} {found.median:7.1f} ms {found.p99:7.1f} ms {found.size / 1024:7.1f} KiB"
                 f"{'  over the bar' if over else ''}",
                 flush=True,
             )
@@ -132,16 +133,16 @@ def _report(url: str, directory: Path, rounds: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("database", nargs="?", type=Path, help="a file that benchmarks.seed has filled")
+    parser.add_argument("url", nargs="?", help="of a database that benchmarks.seed has filled")
+    parser.add_argument("--p99", action="store_true", help="judge by the 99th percentile; with 100 rounds or more")
     parser.add_argument("--rounds", type=int, default=15)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch)
-        database: Path = chosen.database.absolute() if chosen.database else directory / "lists.db"
-        url = f"sqlite:///{database}"
-        if chosen.database is None:
+        url: str = chosen.url or f"sqlite:///{directory / 'lists.db'}"
+        if chosen.url is None:
             asyncio.run(fill(url, Size()))
-        missed = _report(url, directory, chosen.rounds)
+        missed = _report(url, directory, chosen.rounds, p99=chosen.p99)
     print(f"\n{len(missed)} of {len(QUERIES)} over the bar{': ' if missed else ''}{', '.join(missed)}")
     return 1 if missed else 0
 

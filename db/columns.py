@@ -8,15 +8,23 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from uuid_utils import uuid7
 
+# Identifiers begin with milliseconds in so many digits.
+_MOMENT = 12
+
 
 def new_id() -> str:
     """A fresh identifier; later ones sort after earlier ones, so it is also a keyset cursor."""
     return uuid7().hex
 
 
+def id_after(other: str, fresh: str) -> str:
+    """The fresh identifier moved to the millisecond after the other one's."""
+    return f"{int(other[:_MOMENT], 16) + 1:0{_MOMENT}x}{fresh[_MOMENT:]}"
+
+
 def identifier_at(moment: datetime) -> str:
-    """What sorts before every identifier made from that moment on: they begin with milliseconds in 12 digits."""
-    return f"{int(moment.timestamp() * 1000):012x}"
+    """What sorts before every identifier made from that moment on."""
+    return f"{int(moment.timestamp() * 1000):0{_MOMENT}x}"
 
 
 def now() -> datetime:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
-from db import sqlite
+from db import postgres, sqlite
+from db.embedded import LOCKED_SECONDS, Embedded
 from db.turns import turn
 
-# How long another program may hold SQLite's write lock before the caller is told that the database is unavailable.
-_LOCKED_SECONDS = 5
-# After that PostgreSQL ends a transaction whose process hangs, so that its rows can be had by another one.
-_ABANDONED_SECONDS = 20
-_POOL = 30
-# So many of them may be with those who follow executions: hundreds of them wake at each event.
+# How long to wait for a connection of the pool: less than a query may take, so that it is told why.
+_NO_CONNECTION_SECONDS = 8
+# So many of the pool's connections may be with those who follow executions: hundreds of them wake at each event.
 _FOLLOWING = 10
 # And so many with those who ask for an execution: of a crowd at one target, all but one wait for its row.
 _ASKING = 10
@@ -47,18 +44,11 @@ def prepare_sqlite(connection: Any, _record: object) -> None:
     for pragma in (
         "journal_mode=WAL",
         "synchronous=FULL",
-        f"busy_timeout={_LOCKED_SECONDS * 1000}",
+        f"busy_timeout={LOCKED_SECONDS * 1000}",
         "foreign_keys=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _prepare_postgres(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute(f"SET idle_in_transaction_session_timeout = '{_ABANDONED_SECONDS}s'")
-    cursor.close()
-    connection.commit()
 
 
 class Database:
@@ -70,15 +60,15 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = async_url(url)
-        self.is_sqlite = self.url.startswith("sqlite")
-        pool: dict[str, Any] = {"pool_size": 20, "max_overflow": _POOL - 20, "pool_timeout": 10}
-        if self.is_sqlite:
-            pool["connect_args"] = {"async_creator_fn": sqlite.connect}
-        self.engine: AsyncEngine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **pool)
-        self._turn = asyncio.Lock()
+        parsed = make_url(self.url)
+        self._embedded = Embedded(parsed.database or "") if self.url.startswith("sqlite") else None
+        self.engine = _engine(self.url, self._embedded)
         self._following = asyncio.Semaphore(_FOLLOWING)
         self._asking = asyncio.Semaphore(_ASKING)
-        event.listen(self.engine.sync_engine, "connect", prepare_sqlite if self.is_sqlite else _prepare_postgres)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._embedded is not None
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
@@ -112,20 +102,28 @@ class Database:
 
     async def begin(self, session: AsyncSession) -> None:
         """Take SQLite's write lock at the start of a transaction: what it reads stays true until it commits."""
-        if self.is_sqlite:
-            await session.execute(sa.text("BEGIN IMMEDIATE"))
+        if self._embedded is not None:
+            await self._embedded.begin(session)
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[None]:
-        """The turn to write; an outage (`db.outages`) where it does not come.
-
-        SQLite has one writer and polls for it; queueing here is fair and 20 times faster.
-        """
-        if self.is_sqlite:
-            async with turn(self._turn):
-                yield
-        else:
+        """The turn to write; an outage (`db.outages`) where it does not come."""
+        async with nullcontext() if self._embedded is None else self._embedded.turn():
             yield
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+def _engine(url: str, embedded: Embedded | None) -> AsyncEngine:
+    pool: dict[str, Any] = {"pool_size": 20, "max_overflow": 10, "pool_timeout": _NO_CONNECTION_SECONDS}
+    if embedded is None:
+        arguments = postgres.arguments(make_url(url))
+        engine = create_async_engine(url, pool_pre_ping=True, connect_args=arguments, **pool)
+        postgres.watch(engine.sync_engine)
+        return engine
+    engine = create_async_engine(url, connect_args={"async_creator_fn": sqlite.connect}, **pool)
+    event.listen(engine.sync_engine, "do_connect", embedded.require)
+    event.listen(engine.sync_engine, "connect", prepare_sqlite)
+    event.listen(engine.sync_engine, "connect", embedded.opened)
+    return engine

@@ -11,30 +11,39 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from db.postgres import READ_ONLY_TRANSACTION
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _UNREACHABLE = "The database cannot be reached"
+_FULL = "The disk of the database is full"
+_READ_ONLY = "The database cannot be written to"
+_HELD = "The database is held by somebody else"
 _KINDS = {
-    sqlite3.SQLITE_FULL: "The disk of the database is full",
+    sqlite3.SQLITE_FULL: _FULL,
     sqlite3.SQLITE_IOERR: "The disk of the database reports errors",
-    sqlite3.SQLITE_READONLY: "The database cannot be written to",
-    sqlite3.SQLITE_BUSY: "The database is held by somebody else",
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_BUSY: _HELD,
 }
+# By SQLSTATE.
+_STATES = {READ_ONLY_TRANSACTION: _READ_ONLY, "53100": _FULL, "55P03": _HELD}
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-# SQLSTATE of a write to a PostgreSQL server that is a standby, as after a fail-over.
-_READ_ONLY_TRANSACTION = "25006"
+
+
+class FileGone(OSError):
+    """The file of an embedded database is not the one any more that was opened."""
 
 
 def is_outage(error: BaseException | None) -> bool:
     """Whether the database could not do it now, and the same may succeed later. A wrong statement is no outage."""
-    if isinstance(error, PoolTimeoutError):
+    if isinstance(error, PoolTimeoutError | FileGone):
         return True
     if not isinstance(error, DBAPIError):
         return False
-    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) == _READ_ONLY_TRANSACTION:
+    if error.connection_invalidated:
         return True
     if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
         return False
@@ -43,11 +52,21 @@ def is_outage(error: BaseException | None) -> bool:
 
 def outage_in_words(error: BaseException | None) -> str:
     """What a client is told of an outage: what is wrong, as far as the database tells, and nothing else of it."""
-    if isinstance(error, PoolTimeoutError):
-        return "Too much is asked of the database at this moment; try again."
-    code = getattr(error.orig, "sqlite_errorcode", None) if isinstance(error, DBAPIError) else None
+    return f"{_what_is_wrong(error)}; try again."
+
+
+def _what_is_wrong(error: BaseException | None) -> str:
+    if isinstance(error, FileGone):
+        return "The file of the database is gone"
+    if isinstance(error, PoolTimeoutError | TimeoutError):
+        return "The database does not answer in time"
+    if not isinstance(error, DBAPIError):
+        return _UNREACHABLE
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if code is None:
+        return _STATES.get(getattr(error.orig, "sqlstate", None) or "", _UNREACHABLE)
     # The extended codes have the kind in their last byte.
-    return f"{_KINDS.get(code & 0xFF, _UNREACHABLE) if code is not None else _UNREACHABLE}; try again."
+    return _KINDS.get(code & 0xFF, _UNREACHABLE)
 
 
 async def outlast(attempt: Callable[[bool], Awaitable[T]]) -> T:

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from db.columns import id_after, new_id
+from db.queries.executions import newest_execution
 from db.statuses import EventType, ExecutionKind, ExecutionStatus
 from db.tables import Environment, Execution, ExecutionTarget, Infrastructure, Pipeline, Service, Target
 from pipelines import journal
@@ -66,6 +68,15 @@ async def accept(session: AsyncSession, accepted: Accepted) -> None:
         status=ExecutionStatus.QUEUED,
         message=execution.reason,
     )
+
+
+async def next_execution_id(session: AsyncSession) -> str:
+    """A new identifier that sorts after every other one: it tells which deployment of a target is the newer one.
+
+    Where a clock was set back, or this server's is behind another's, the moment in it is that of the latest one.
+    """
+    fresh, latest = new_id(), await newest_execution(await session.connection())
+    return fresh if latest is None or fresh > latest else id_after(latest, fresh)
 
 
 async def pipeline_by_identifier(session: AsyncSession, identifier: str) -> Pipeline | None:

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
-from sqlalchemy import event
 
 from db.columns import now
-from db.database import Database, prepare_sqlite
+from db.database import Database
 from db.exclusive import only_process
 from pipelines.bell import Bell
 from pipelines.carrying import Carrier, carrier_of
 from pipelines.checkpoints import forget
-from pipelines.engine_database import APPLICATION, KEPT, UNDER_WAY, engine_url
+from pipelines.engine_database import APPLICATION, KEPT, UNDER_WAY, engine_connections, engine_url
 from pipelines.instances import keep_synced
 from pipelines.keeping import kept_going
 from pipelines.reconciling import settled_before, unfinished
@@ -50,6 +49,8 @@ _SILENT_SECONDS = 60.0
 # How long the engine's own recovery may take after a start; it finds what a process of the same id left.
 _RECOVERY_SECONDS = 30.0
 _FORGET_AT_ONCE = 100
+# What an outage interrupts in it, the engine repeats after pauses that grow to 90 seconds; nobody waits for that.
+_ANSWER_SECONDS = 5.0
 
 
 @dataclass
@@ -59,8 +60,10 @@ class _Engine:
     carrier: Carrier
     run: Workflow | None = None
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict[str, asyncio.Task[None]])
+    starting: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     started: datetime = field(default_factory=now)
-    looked: datetime = field(default_factory=now)
+    since: float = field(default_factory=time.monotonic)
+    looked: float = field(default_factory=time.monotonic)
 
     def register(self, run: Workflow) -> None:
         """Make `run` the workflow; must happen before the launch, for recovery to find it."""
@@ -78,7 +81,16 @@ class _Engine:
         self.run = DBOS.workflow(name="execution", max_recovery_attempts=None)(execution)
 
     async def enqueue(self, execution_id: str) -> None:
-        """Hand over an execution that is accepted; where that fails, `_keep_reconciled` does it later."""
+        """Hand over an execution that is accepted; where that fails or takes long, it is done later.
+
+        By `_keep_reconciled`, or by the engine itself, whichever comes first: the other one finds it done.
+        """
+        starting = asyncio.create_task(self._start(execution_id))
+        self.starting.add(starting)
+        starting.add_done_callback(self.starting.discard)
+        await asyncio.wait({starting}, timeout=_ANSWER_SECONDS)
+
+    async def _start(self, execution_id: str) -> None:
         assert self.run is not None
         try:
             with SetWorkflowID(execution_id):
@@ -93,7 +105,7 @@ class _Engine:
             return []
         known = await DBOS.list_workflows_async(workflow_ids=idle, load_input=False, load_output=False)
         recovers = self.carrier.executor_id is None
-        recovering = recovers and now() - self.started < timedelta(seconds=_RECOVERY_SECONDS)
+        recovering = recovers and time.monotonic() - self.since < _RECOVERY_SECONDS
         coming = {one.workflow_id for one in known if recovering and one.status in UNDER_WAY}
         lost = [one for one in idle if one not in coming and one not in self.tasks]
         if dead := [one.workflow_id for one in known if one.workflow_id in lost]:
@@ -102,8 +114,8 @@ class _Engine:
 
     def complaint(self) -> str | None:
         """What is wrong where the engine has not been able to look after its executions for some time."""
-        since = (now() - self.looked).total_seconds()
-        return f"the engine has not answered for {since:.0f} s" if since > _SILENT_SECONDS else None
+        silent = time.monotonic() - self.looked
+        return f"the engine has not answered for {silent:.0f} s" if silent > _SILENT_SECONDS else None
 
     def let_go(self, execution_ids: Collection[str]) -> list[asyncio.Task[None]]:
         """Stop their workflows where they are; who takes them up goes on from their last record."""
@@ -123,7 +135,8 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
     with only_process(database):
         try:
             carrier = carrier_of(database, rules.lease_seconds)
-            DBOS(config=_config(database, carrier.executor_id))
+            connections = engine_connections(database)
+            DBOS(config=_config(database, connections, carrier.executor_id))
             engine, bell = _Engine(carrier), Bell()
             runtime = Runtime(
                 database, registry, rules, engine.enqueue, bell, fence=carrier, complaint=engine.complaint
@@ -135,6 +148,7 @@ async def running(database_url: str, registry: Registry, rules: Rules) -> AsyncG
                     yield runtime
             finally:
                 await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+                connections.dispose()
         finally:
             await registry.close()
             await database.close()
@@ -163,9 +177,9 @@ async def _keep_reconciled(runtime: Runtime, engine: _Engine) -> None:
         with kept_going("accepted executions could not be compared with the engine's workflows"):
             duties = await engine.carrier.look(engine.tasks, settled_before(engine.started))
             engine.let_go(duties.superseded)
-            for execution_id in await engine.lost(duties.own):
+            for execution_id in await asyncio.wait_for(engine.lost(duties.own), _ANSWER_SECONDS):
                 await engine.enqueue(execution_id)
-            engine.looked = now()
+            engine.looked = time.monotonic()
         await engine.carrier.rest()
 
 
@@ -200,7 +214,7 @@ async def _forget_finished(database: Database) -> None:
         kept += len(needed)
 
 
-def _config(database: Database, executor_id: str | None) -> DBOSConfig:
+def _config(database: Database, connections: sa.Engine, executor_id: str | None) -> DBOSConfig:
     config: DBOSConfig = {
         "name": APPLICATION,
         "application_version": _APPLICATION_VERSION,
@@ -208,14 +222,9 @@ def _config(database: Database, executor_id: str | None) -> DBOSConfig:
         "serializer": DBOSPortableJSONSerializer(),
         "log_level": "WARNING",
         "notification_listener_polling_interval_sec": _MOST_STOP_SECONDS,
+        "system_database_url": engine_url(database).render_as_string(hide_password=False),
+        "system_database_engine": connections,
     }
-    url = engine_url(database)
-    config["system_database_url"] = url.render_as_string(hide_password=False)
     if executor_id is not None:
         config["executor_id"] = executor_id
-    if database.is_sqlite:
-        Path(url.database or "").touch(mode=0o600)
-        engine = sa.create_engine(url)
-        event.listen(engine, "connect", prepare_sqlite)
-        config["system_database_engine"] = engine
     return config

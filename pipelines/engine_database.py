@@ -10,9 +10,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 from dbos import DBOSClient
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 
-from db.database import Database
+from db import postgres
+from db.database import Database, prepare_sqlite
 
 APPLICATION = "unship"
 UNDER_WAY = ("PENDING", "ENQUEUED")
@@ -37,6 +39,25 @@ def engine_url(database: Database) -> URL:
     return url.set(drivername="postgresql")
 
 
+def engine_connections(database: Database) -> sa.Engine:
+    """The connections of the engine, as durable and as watched as our own; creates its file if need be."""
+    url = engine_url(database)
+    if database.is_sqlite:
+        Path(url.database or "").touch(mode=0o600)
+        engine = sa.create_engine(url)
+        event.listen(engine, "connect", prepare_sqlite)
+        return engine
+    engine = sa.create_engine(
+        _with_driver(url), pool_size=20, max_overflow=0, pool_pre_ping=True, connect_args=postgres.arguments(url)
+    )
+    postgres.watch(engine)
+    return engine
+
+
+def _with_driver(url: URL) -> URL:
+    return url.set(drivername="sqlite" if url.get_backend_name() == "sqlite" else "postgresql+psycopg")
+
+
 async def workflows(database: Database, execution_ids: Sequence[str]) -> list[Workflow]:
     """Everything that the engine has under way, and what it knows of these executions; changes nothing.
 
@@ -49,7 +70,7 @@ def _workflows(url: URL, execution_ids: Sequence[str]) -> list[Workflow]:
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and not Path(url.database or "").exists():
         return []
-    engine = sa.create_engine(url.set(drivername="sqlite" if is_sqlite else "postgresql+psycopg"))
+    engine = sa.create_engine(_with_driver(url))
     try:
         if not sa.inspect(engine).has_table("workflow_status", schema=None if is_sqlite else "dbos"):
             return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -110,7 +111,7 @@ async def keep_synced(runtime: Runtime, leads: Callable[[], bool] = lambda: True
     Each pass takes the targets that are due, while this process `leads` those on its database.
     """
     interval = runtime.rules.instance_sync_seconds
-    not_before: dict[str, datetime] = {}
+    not_before: dict[str, float] = {}
     limit = asyncio.Semaphore(_SYNCS_AT_ONCE)
 
     async def sync(target_id: str) -> None:
@@ -122,9 +123,10 @@ async def keep_synced(runtime: Runtime, leads: Callable[[], bool] = lambda: True
             await asyncio.sleep(_ASIDE_SECONDS)
             continue
         with kept_going("the targets due for a sync could not be read"):
-            due = [key for key in await _due(runtime, interval) if not_before.get(key, now()) <= now()]
-            again = now() + timedelta(seconds=interval)
-            not_before = {key: at for key, at in not_before.items() if at > now()} | dict.fromkeys(due, again)
+            moment = time.monotonic()
+            not_before = {key: at for key, at in not_before.items() if at > moment}
+            due = [key for key in await _due(runtime, interval) if key not in not_before]
+            not_before |= dict.fromkeys(due, moment + interval)
             await asyncio.gather(*(sync(target_id) for target_id in due))
         # Jitter, so that several servers do not ask the same platform at the same moment for ever.
         await asyncio.sleep(interval / _PASSES_PER_INTERVAL * random.uniform(0.8, 1.2))  # noqa: S311
@@ -139,8 +141,9 @@ async def _sync_quietly(runtime: Runtime, target_id: str) -> None:
 
 
 async def _due(runtime: Runtime, interval: float) -> Sequence[str]:
-    before = now() - timedelta(seconds=interval)
-    stale = sa.or_(col(Target.synced_at).is_(None), col(Target.synced_at) < before)
+    synced, moment = col(Target.synced_at), now()
+    # One that was synced later than now, was so before the clock was set back.
+    stale = sa.or_(synced.is_(None), synced < moment - timedelta(seconds=interval), synced > moment)
     query = sa.select(col(Target.id)).where(col(Target.resolved).is_not(None), stale)
     async with runtime.database.read() as connection:
         return (await connection.scalars(query)).all()

@@ -6,6 +6,8 @@ A deployment and a rollback are two plans for one runner.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
@@ -105,8 +107,9 @@ class Plan(Value):
 
     def blocks(self) -> Iterator[tuple[PlannedStage, ...]]:
         """The stages in order, those that run at the same time together."""
-        for position in sorted({stage.position for stage in self.stages}):
-            yield tuple(stage for stage in self.stages if stage.position == position)
+        position = attrgetter("position")
+        for _, block in groupby(sorted(self.stages, key=position), key=position):
+            yield tuple(block)
 
     def stage(self, stage_id: str) -> PlannedStage:
         return next(stage for stage in self.stages if stage.id == stage_id)

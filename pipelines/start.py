@@ -9,12 +9,19 @@ from pydantic import JsonValue
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.columns import new_id, now
+from db.columns import now
 from db.security.access import Standing
 from db.security.grants import access_of
 from db.statuses import ExecutionKind
 from db.tables import Execution, Pipeline
-from pipelines.accepting import Accepted, accept, busy_targets, next_sequence, pipeline_by_identifier
+from pipelines.accepting import (
+    Accepted,
+    accept,
+    busy_targets,
+    next_execution_id,
+    next_sequence,
+    pipeline_by_identifier,
+)
 from pipelines.answers import Refused, Started
 from pipelines.documents import parse_pipeline
 from pipelines.documents.pipeline import Pipeline as PipelineDocument
@@ -109,8 +116,8 @@ async def _accept(session: AsyncSession, request: RunRequest, executor_id: str |
     if pipeline is None:
         raise _Refusal(unknown_pipeline(request.pipeline_identifier))
     document = _read(pipeline)
-    execution_id = new_id()
     sequence = await next_sequence(session, pipeline.id)
+    execution_id = await next_execution_id(session)
     words = pipeline_words(
         pipeline.identifier,
         pipeline.name,

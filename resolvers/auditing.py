@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from db.outages import is_outage
 from db.security.audit import AuditLog, Detail, Happened
 from db.statuses import AuditOutcome
 from providers.telemetry import Tally, facts
@@ -110,8 +111,14 @@ class Auditor:
         )
         try:
             await self._log.record(happened)
-        except Exception:
-            logger.exception("THE AUDIT LOG COULD NOT BE WRITTEN; what it should say: %r", happened)
+        except Exception as error:
+            # Of an outage hundreds of these may come, and where each was in our code says nothing about it.
+            logger.error(
+                "THE AUDIT LOG COULD NOT BE WRITTEN (%s); what it should say: %r",
+                error,
+                happened,
+                exc_info=not is_outage(error),
+            )
 
 
 def _tell(attempt: Attempt, outcome: Outcome) -> None:

@@ -6,6 +6,9 @@ A platform that cannot be asked makes the verdict UNKNOWN; it never fails the qu
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Iterator
+from itertools import islice
+from typing import TypeVar
 
 from pipelines.expressions import mask
 from pipelines.records import StageRecords, open_records
@@ -17,11 +20,22 @@ from providers.values import Change, InstanceGroup, LiveInstance, Obstacle
 from rollback.facts import StageFacts
 from rollback.values import Reason, ReasonCode, Severity
 
+T = TypeVar("T")
+
 _ANSWER_SECONDS = 5.0
 # Before that: what the platform said last is told rather than that the time is over.
 _PATIENCE_SECONDS = 4.5
 _NAMED = 3
+_AT_ONCE = 200
 _HIDDEN = "(hidden)"
+
+
+async def some_at_a_time(questions: Iterator[Awaitable[T]]) -> list[T]:
+    """The answers in order: of an execution with thousands of stages, not all are asked about at once."""
+    answers: list[T] = []
+    while some := tuple(islice(questions, _AT_ONCE)):
+        answers += await asyncio.gather(*some)
+    return answers
 
 
 async def platform_reasons(runtime: Runtime, stage: StageFacts) -> tuple[Reason, ...]:

@@ -11,7 +11,7 @@ from db.security.access import Access
 from db.statuses import ExecutionKind, ExecutionStatus
 from pipelines.runtime import Runtime
 from pipelines.scope import Reader
-from rollback.asking import platform_reasons
+from rollback.asking import platform_reasons, some_at_a_time
 from rollback.circumstances import Circumstances, Surroundings
 from rollback.facts import DeploymentFacts, StageFacts, undo_counts, undone_before
 from rollback.gathering import gather
@@ -53,7 +53,7 @@ async def recorded(reader: Reader, scope: Scope, access: Access) -> tuple[Deploy
 async def asked(runtime: Runtime, facts: DeploymentFacts) -> tuple[Reason, ...]:
     """The platforms' reasons, for the stages that a rollback would undo."""
     stages = [stage for stage in to_undo(facts) if _worth_asking(runtime, facts, stage)]
-    answers = await asyncio.gather(*(platform_reasons(runtime, stage) for stage in stages))
+    answers = await some_at_a_time(platform_reasons(runtime, stage) for stage in stages)
     return tuple(reason for answer in answers for reason in answer)
 
 

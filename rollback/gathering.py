@@ -137,7 +137,8 @@ async def _executions(reader: Reader, ids: Iterable[str]) -> dict[str, Any]:
             *_MARK_COLUMNS,
             col(Execution.pipeline_id),
             col(Execution.yaml),
-            col(Execution.plan),
+            # Read from its text: as values in between it would be many times as big.
+            sa.label("plan", sa.cast(col(Execution.plan), sa.Text)),
             col(Execution.recorded),
             col(Execution.finished_at),
         )
@@ -162,13 +163,14 @@ async def _stages(reader: Reader, executions: Mapping[str, Any]) -> dict[str, li
     holders = await _holders(reader, targets)
     messages = {busy.target_id: busy.message for busy in await busy_targets(reader, targets)} if holders else {}
     undos = await _undos(reader, [row.id for row in rows])
-    plans = {key: Plan.model_validate(row.plan) for key, row in executions.items()}
+    plans = [Plan.model_validate_json(row.plan) for row in executions.values()]
+    planned = {stage.id: stage for plan in plans for stage in plan.stages}
     found: defaultdict[str, list[StageFacts]] = defaultdict(list)
     for row in rows:
         latest, undone = newer.get(row.target_id, (None, False))
         found[row.execution_id].append(
             StageFacts(
-                planned=plans[row.execution_id].stage(row.id),
+                planned=planned[row.id],
                 ordinal=row.ordinal,
                 status=row.status,
                 service_id=row.service_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from itertools import groupby
 
 from db.columns import new_id
 from db.security.access import Access, Standing
@@ -12,7 +13,7 @@ from db.statuses import ExecutionKind
 from pipelines.plan import Node, Plan, PlannedStage, PlannedStep, steps_in
 from pipelines.runtime import Runtime
 from providers.values import Change
-from rollback.asking import changes_of
+from rollback.asking import changes_of, some_at_a_time
 from rollback.circumstances import Surroundings
 from rollback.eligibility import asked, recorded, to_undo, verdict
 from rollback.expressions import holds
@@ -37,7 +38,7 @@ async def changes_by_stage(runtime: Runtime, facts: DeploymentFacts) -> Changes:
     stages = [
         stage for stage in to_undo(facts) if stage.deployment_type and runtime.registry.find(stage.deployment_type)
     ]
-    found = await asyncio.gather(*(changes_of(runtime, stage) for stage in stages))
+    found = await some_at_a_time(changes_of(runtime, stage) for stage in stages)
     return {stage.id: changes for stage, changes in zip(stages, found, strict=True)}
 
 
@@ -93,14 +94,9 @@ def plan_hash(facts: DeploymentFacts, stages: tuple[PlannedStageView, ...]) -> s
 
 def _reversed(stages: tuple[StageFacts, ...]) -> list[tuple[int, StageFacts]]:
     """The stages that ran, last block first, with their new positions; members of a block stay together."""
-    ran = [stage for stage in stages if stage.ran]
-    positions = sorted({stage.planned.position for stage in ran}, reverse=True)
-    return [
-        (index, stage)
-        for index, position in enumerate(positions)
-        for stage in ran
-        if stage.planned.position == position
-    ]
+    ran = sorted((stage for stage in stages if stage.ran), key=lambda stage: -stage.planned.position)
+    blocks = groupby(ran, key=lambda stage: stage.planned.position)
+    return [(index, stage) for index, (_, block) in enumerate(blocks) for stage in block]
 
 
 def _planned(stage: StageFacts, position: int) -> PlannedStage:

@@ -9,12 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from db.columns import new_id
 from db.queries.approvals import ApprovalRow
 from db.security.grants import access_of
 from db.statuses import ExecutionKind, RollbackStatus
 from db.tables import Execution
-from pipelines.accepting import Accepted, accept, next_sequence
+from pipelines.accepting import Accepted, accept, next_execution_id, next_sequence
 from pipelines.answers import Refused, Started
 from pipelines.ending import set_rollback_status
 from pipelines.idempotency import Keyed, answered, remember
@@ -133,7 +132,7 @@ async def _accept(
     eligibility: Eligibility,
     executor_id: str | None,
 ) -> str:
-    execution_id = new_id()
+    execution_id = await next_execution_id(session)
     sequence = await next_sequence(session, facts.pipeline_id)
     pairs = executable_plan(facts)
     execution = Execution(

@@ -74,7 +74,7 @@ def too_many_rows(most: int) -> TooMuch:
 
 def too_slow(limits: Limits) -> TooMuch:
     return TooMuch(
-        f"The operation took longer than {limits.execution_seconds:g} seconds; ask for less.",
+        f"The operation took longer than {limits.execution_seconds:g} seconds; try again, or ask for less.",
         "EXECUTION_TIMEOUT",
         limits.execution_seconds,
     )

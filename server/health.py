@@ -24,25 +24,47 @@ _WRITE = "UPDATE alembic_version SET version_num = version_num"
 _TAKE_THE_LOCK = "DELETE FROM execution WHERE 1 = 0"
 
 
+class Probe:
+    """One question to the database at a time: where it hangs, those who ask meanwhile wait for the same answer.
+
+    It is not cancelled, which where a database hangs takes longer than to wait for it, and leaves it asked twice.
+    """
+
+    def __init__(self) -> None:
+        self._asked: asyncio.Task[str | None] | None = None
+
+    async def migration(self, database: Database) -> str | None:
+        """Which one the database is at, if it can be written to; TimeoutError where it does not say so soon."""
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.create_task(_written_to(database))
+            self._asked.add_done_callback(_look_at)
+        asked = self._asked
+        await asyncio.wait({asked}, timeout=_PROBE_SECONDS)
+        if not asked.done():
+            raise TimeoutError
+        return asked.result()
+
+
 def health_routes(running: Running) -> list[Route]:
+    probe = Probe()
+
     async def livez(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        complaint = await _complaint(running)
+        complaint = await _complaint(running, probe)
         return PlainTextResponse(f"{complaint or 'ok'}\n", 503 if complaint else 200)
 
     return [Route("/livez", livez), Route("/readyz", readyz)]
 
 
-async def _complaint(running: Running) -> str | None:
+async def _complaint(running: Running, probe: Probe) -> str | None:
     if running.leaving.is_set() or running.draining.is_set():
         return "shutting down"
     if running.runtime is None:
         return "starting"
     try:
-        async with asyncio.timeout(_PROBE_SECONDS):
-            present = await _written_to(running.runtime.database)
+        present = await probe.migration(running.runtime.database)
     except (SQLAlchemyError, OSError, TimeoutError) as error:
         return f"the database cannot be written to ({outage_in_words(error)})"
     if present != running.migration:
@@ -56,8 +78,13 @@ async def probe_database(database: Database) -> None:
         await _probe(session)
 
 
+def _look_at(asked: asyncio.Task[str | None]) -> None:
+    """Whoever gave up waiting does not take its error any more."""
+    if not asked.cancelled():
+        asked.exception()
+
+
 async def _written_to(database: Database) -> str | None:
-    """The migration that a database is at which can be written to."""
     async with database.write() as session:
         await _probe(session)
         return await migration(session)

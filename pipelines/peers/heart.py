@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from db import postgres
 from pipelines.peers.channel import CHANNEL, GOODBYE
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class Heart:
             pool_pre_ping=True,
             connect_args={"connect_timeout": max(2, patience), "tcp_user_timeout": patience * 1000},
         )
+        postgres.watch(self._engine)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._keep_beating, name="heart", daemon=True)
         self._last = self._steady_since = 0.0

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import psycopg
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
+from db import postgres
 from db.database import Database
 from pipelines.bell import Bell
 from pipelines.keeping import kept_going
@@ -48,7 +49,7 @@ class Wire:
                     await connection.execute(_SAY, {"channel": CHANNEL, "payloads": payloads})
 
     async def keep_hearing(self) -> None:
-        url = make_url(self._database.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        url = make_url(self._database.url).set(drivername="postgresql")
         while True:
             try:
                 await self._hear(url)
@@ -56,9 +57,9 @@ class Wire:
                 logger.warning("the other processes are not heard for a moment: %s", error)
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _hear(self, url: str) -> None:
+    async def _hear(self, url: URL) -> None:
         connection = await psycopg.AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=10, keepalives_idle=10, keepalives_interval=5, keepalives_count=3
+            url.render_as_string(hide_password=False), autocommit=True, **postgres.arguments(url)
         )
         async with connection:
             await connection.execute(f"LISTEN {CHANNEL}")

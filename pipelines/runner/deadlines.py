@@ -18,9 +18,12 @@ _RECOVERY_GRACE = 30.0
 
 
 def seconds_until(deadline: datetime, timeout: float) -> float:
-    """What is left until the deadline of a try; where an outage ate all of it, still enough for one look."""
+    """What is left until the deadline of a try; where an outage ate all of it, still enough for one look.
+
+    Never more than its `timeout`: the clock may have been set back since the deadline was recorded.
+    """
     left = (deadline - now()).total_seconds()
-    return left if left > 0 else min(timeout, _RECOVERY_GRACE)
+    return min(timeout, left if left > 0 else _RECOVERY_GRACE)
 
 
 async def deadline_of_try(

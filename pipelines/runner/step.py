@@ -36,7 +36,7 @@ _BEFORE = datetime.min.replace(tzinfo=UTC)
 class Turn(Value):
     """What comes next for a step: its end, a pause `until` the next try (for a `reason`), or a try until then.
 
-    A Wait has its `wait` in seconds; it is `cut` where its stage's time is over before.
+    A pause has its `wait` in seconds, and so has a Wait; it is `cut` where its stage's time is over before.
     """
 
     result: Result | None = None
@@ -133,7 +133,7 @@ class OneStep:
         return Turn.model_validate(settled)
 
     async def _wait(self, turn: Turn, wait: float, tries: int) -> Turn:
-        await self.work.sleep_until(turn.until)
+        await self.work.sleep_until(turn.until, wait)
         outcome = StepOutcome()
         if turn.cut:
             message = f"The stage's time was over before {wait:g} s were."
@@ -145,7 +145,7 @@ class OneStep:
         return await self._turn("wait", end)
 
     async def _after_pause(self, turn: Turn, tries: int) -> Turn:
-        await self.work.sleep_until(turn.until)
+        await self.work.sleep_until(turn.until, turn.wait)
 
         async def again(session: AsyncSession) -> Turn:
             return await self._aborted(session, turn.reason) or await self._allow(session, tries)
@@ -163,7 +163,7 @@ class OneStep:
             failed = f"Try {tries} failed: {outcome.message}"
             await self._tell(session, sentences(failed, f"Next try in {decision.wait:g} s."))
             until = now() + timedelta(seconds=decision.wait)
-            return Turn(paused=True, until=until, reason=outcome.message)
+            return Turn(paused=True, until=until, wait=decision.wait, reason=outcome.message)
         status, result = _ending(outcome, decision)
         await self._move(session, status, outcome.message, outputs=outcome.outputs)
         if result.action is ActionType.ABORT:

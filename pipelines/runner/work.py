@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -92,10 +93,15 @@ class Work:
             done.append(end)
         return done
 
-    async def sleep_until(self, moment: datetime) -> None:
-        """Sleep until then, or until an abort is asked for: the bell wakes it, a look now and then is the net."""
+    async def sleep_until(self, moment: datetime, longest: float | None = None) -> None:
+        """Sleep until then, or until an abort is asked for: the bell wakes it, a look now and then is the net.
+
+        At most the `longest` seconds that were to be slept, whatever becomes of the clock meanwhile.
+        """
+        left = (moment - now()).total_seconds()
+        end = time.monotonic() + (left if longest is None else min(left, longest))
         with self.runtime.bell.listen(self.execution_id) as rung:
-            while (left := (moment - now()).total_seconds()) > 0:
+            while (left := end - time.monotonic()) > 0:
                 rung.clear()
                 if await outlast(lambda _again: self._abort_requested()):
                     return

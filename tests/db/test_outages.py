@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -13,7 +16,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.database import Database
-from db.outages import is_outage, outlast
+from db.outages import is_outage, outage_in_words, outlast
+from pipelines.engine_database import engine_connections
 from tests.support.unship import free_port
 
 Doing = Callable[[AsyncConnection], Awaitable[object]]
@@ -112,6 +116,52 @@ def test_a_file_that_cannot_be_opened_is_one(tmp_path: Path) -> None:
 )
 def test_what_postgres_could_not_do_now_is_one(postgres_url: str, statement: str) -> None:
     assert is_outage(raised(postgres_url, executing(statement)))
+
+
+def test_a_lock_that_is_not_given_up_is_one(postgres_url: str) -> None:
+    async def two(connection: AsyncConnection) -> None:
+        await executing("CREATE TABLE t (x int)", "COMMIT", "LOCK TABLE t")(connection)
+        other = Database(postgres_url)
+        try:
+            async with other.engine.connect() as second:
+                assert (await second.execute(sa.text("SHOW lock_timeout"))).scalar() == "30s"
+                await executing("SET LOCAL lock_timeout = 1", "LOCK TABLE t")(second)
+        finally:
+            await other.close()
+
+    error = raised(postgres_url, two)
+    assert is_outage(error)
+    assert outage_in_words(error) == "The database is held by somebody else; try again."
+
+
+@pytest.mark.parametrize("given", ["", "?tcp_user_timeout=7000"])
+def test_a_server_that_vanishes_is_noticed_by_every_connection(postgres_url: str, given: str) -> None:
+    database = Database(postgres_url + given)
+
+    async def ours() -> list[int]:
+        async with database.engine.connect() as connection:
+            raw: Any = (await connection.get_raw_connection()).driver_connection
+            found = patience(raw.fileno())
+        await database.close()
+        return found
+
+    expected = [7000 if given else 10_000, 1, 10]
+    assert asyncio.run(ours()) == expected
+    engine = engine_connections(database)
+    with engine.connect() as connection:
+        theirs: Any = connection.connection.driver_connection
+        assert patience(theirs.fileno()) == expected
+    engine.dispose()
+
+
+def patience(number: int) -> list[int]:
+    """Of a TCP connection: milliseconds without an answer, whether it asks, and after how many quiet seconds."""
+    with socket.socket(fileno=os.dup(number)) as connection:
+        return [
+            connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+            connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+        ]
 
 
 def test_a_standby_that_takes_no_writes_is_one(postgres_url: str) -> None:

@@ -1,21 +1,30 @@
-"""A database that cannot write for a while: clients are told so, and a rollback under way goes on after it."""
+"""An embedded database that fails for a while: clients are told so, and a rollback under way goes on after it."""
 
 from __future__ import annotations
 
 import resource
 import sqlite3
-import time
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 
+from tests.durability.crowds import RUN
 from tests.durability.ordeals import Theatre
-from tests.support.shop import NEW, OLD, Shop
+from tests.durability.outages import (
+    assert_back,
+    assert_ended_right,
+    assert_told,
+    begun,
+    service,
+    until_met,
+)
+from tests.support.shop import NEW, Shop
 
 # Beyond this offset no file may be written; the log of the server is shorter, the database's is longer.
 _FULL = 32 * 1024
-_MET = "the database is unavailable, next try in"
-_NEW_SERVICE = """mutation { applyConfiguration(input: {yaml: "service: {identifier: late, name: late,\
- serviceDefinition: {type: Kubernetes, spec: {}}}"}) { applied { id } userErrors { message } } }"""
+# Less than the first one waits who finds the database locked.
+_AT_ONCE_SECONDS = 4
+# More than the engine is waited for.
+_ACCEPTED_SECONDS = 10
 
 
 @contextmanager
@@ -32,62 +41,68 @@ def full_disk(stage: Theatre) -> Generator[None]:
 
 
 @contextmanager
-def locked(stage: Theatre) -> Generator[None]:
-    """Somebody else holds the write lock of both databases within the block."""
-    data = stage.directory / "data"
-    with (
-        closing(sqlite3.connect(data / "unship.db", isolation_level=None)) as application,
-        closing(sqlite3.connect(data / "unship.db-engine", isolation_level=None)) as engine,
-    ):
-        application.execute("BEGIN IMMEDIATE")
-        engine.execute("BEGIN IMMEDIATE")
+def locked(stage: Theatre, name: str) -> Generator[None]:
+    """Somebody else holds the write lock of that database within the block."""
+    path = stage.directory / "data" / name
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
+        other.execute("BEGIN IMMEDIATE")
         yield
 
 
-def begun(stage: Theatre, shop: Shop) -> str:
-    """A rollback whose first step has just begun."""
-    deployment = stage.unship.deploy(shop.name, tag=NEW)
-    rollback: str = stage.unship.roll_back(target={"executionId": deployment})["execution"]["id"]
-    with stage.unship.progress(rollback) as batches:
-        next(batch for batch in batches if batch["events"][-1]["sequence"] >= 4)
-    return rollback
-
-
-def until_met(stage: Theatre) -> None:
-    """Until the rollback under way has met the fault."""
-    before = stage.unship.log.count(_MET)
-    until = time.monotonic() + 30
-    while stage.unship.log.count(_MET) == before:
-        assert time.monotonic() < until, "the rollback did not meet the fault"
-        time.sleep(0.05)
-
-
-def assert_ended_right(stage: Theatre, shop: Shop, rollback: str) -> None:
-    assert stage.unship.finish(rollback) == "SUCCEEDED"
-    sequences = [event["sequence"] for event in stage.unship.events(rollback)]
-    assert sequences == list(range(1, len(sequences) + 1))
-    for environment in ("staging", "prod"):
-        assert {image.partition(":")[2] for image in shop.images(environment)} == {OLD}
+@contextmanager
+def gone(stage: Theatre) -> Generator[None]:
+    """The file of the database is not in its place within the block, as if it had been deleted."""
+    path = stage.directory / "data" / "unship.db"
+    elsewhere = path.rename(path.with_name("elsewhere"))
+    try:
+        yield
+    finally:
+        elsewhere.rename(path)
 
 
 def test_a_full_disk_is_outlasted(stage: Theatre, shop: Shop) -> None:
-    rollback = begun(stage, shop)
+    rollback = begun(stage.unship, shop)
     with full_disk(stage):
-        refused = stage.unship.post(_NEW_SERVICE)
-        (error,) = refused["errors"]
-        assert error["extensions"]["code"] == "UNAVAILABLE"
-        assert error["message"].startswith("The disk of the database ")
-        ready = stage.unship.client.get(stage.unship.url.replace("graphql", "readyz"))
-        assert (ready.status_code, "The disk of the database " in ready.text) == (503, True)
+        assert_told(stage.unship, "The disk of the database reports errors")
         assert stage.unship.execution(rollback)["status"] == "RUNNING", "reading goes on"
-        until_met(stage)
-    assert_ended_right(stage, shop, rollback)
+        until_met(stage.unship)
+    assert_back(stage.unship)
+    assert_ended_right(stage.unship, shop, rollback)
 
 
 def test_a_locked_database_is_waited_for(stage: Theatre, shop: Shop) -> None:
-    rollback = begun(stage, shop)
-    with locked(stage):
+    rollback = begun(stage.unship, shop)
+    with locked(stage, "unship.db"), locked(stage, "unship.db-engine"):
         before = stage.unship.execution(rollback)
-        until_met(stage)
+        until_met(stage.unship)
+        assert_told(stage.unship, "The database is held by somebody else")
+        # Others have waited in vain, so that nobody else has to.
+        answer = stage.unship.client.post(
+            stage.unship.url, json={"query": service("late")}, timeout=_AT_ONCE_SECONDS
+        )
+        assert answer.json()["errors"][0]["extensions"] == {"code": "UNAVAILABLE"}
         assert stage.unship.execution(rollback) == before, "nothing can be recorded, so nothing goes on"
-    assert_ended_right(stage, shop, rollback)
+    assert_back(stage.unship)
+    assert_ended_right(stage.unship, shop, rollback)
+
+
+def test_nothing_is_written_to_a_file_that_nobody_would_find_again(stage: Theatre, shop: Shop) -> None:
+    rollback = begun(stage.unship, shop)
+    with gone(stage):
+        assert_told(stage.unship, "The file of the database is gone")
+        assert stage.unship.execution(rollback)["status"] == "RUNNING", "reading goes on"
+        until_met(stage.unship)
+        assert not (stage.directory / "data" / "unship.db").exists(), "no empty one is made in its place"
+    assert_back(stage.unship)
+    assert_ended_right(stage.unship, shop, rollback)
+
+
+def test_a_run_is_accepted_while_the_engine_cannot_take_it(stage: Theatre, shop: Shop) -> None:
+    with locked(stage, "unship.db-engine"):
+        asked = {"pipelineIdentifier": shop.name, "variables": {"tag": NEW}}
+        answer = stage.unship.client.post(
+            stage.unship.url, json={"query": RUN, "variables": {"input": asked}}, timeout=_ACCEPTED_SECONDS
+        )
+        execution: str = answer.json()["data"]["runPipeline"]["execution"]["id"]
+        assert stage.unship.execution(execution)["status"] == "QUEUED"
+    assert stage.unship.finish(execution) == "SUCCEEDED"

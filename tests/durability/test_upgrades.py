@@ -1,7 +1,8 @@
 """What earlier versions left goes on under this one: their records, and what they had under way when they ended.
 
-`history/` has, by migration, both databases of a version at that migration, as SQL: the web shop of the examples
-deployed twice, rolled back and deployed again, and a pipeline whose server was killed (SIGKILL) in its Wait step.
+`history/` has, by migration and kind, the databases of a version at that migration, as SQL: the web shop of the
+examples deployed twice, rolled back and deployed again, and a pipeline whose server was killed (SIGKILL) in its
+Wait step.
 """
 
 from __future__ import annotations
@@ -11,36 +12,72 @@ import shutil
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.durability.ordeals import bare
-from tests.durability.record_history import DATABASES, HISTORY, SHOP, WAITING
+from tests.durability.record_history import DATABASES, HISTORY, POSTGRES, SHOP, WAITING
 from tests.security.operator import Operator
 from tests.support.unship import Unship
 
 NEWER, NEWEST = "stable-bookworm-perl", "stable-trixie-perl"
+_BEFORE = "SELECT id, status, last_sequence FROM execution ORDER BY id"
 
 
-def restored(revision: str, data: Path) -> None:
-    data.mkdir(mode=0o700)
+@dataclass(frozen=True)
+class Left:
+    """An installation of an earlier version, not started since.
+
+    `before`: by id, the status and the number of events of each execution.
+    """
+
+    unship: Unship
+    settings: dict[str, str]
+    before: dict[str, tuple[str, int]]
+
+
+def _text(kept: Path, name: str) -> str:
+    return gzip.decompress((kept / f"{name}.sql.gz").read_bytes()).decode()
+
+
+def _restored(kept: Path, data: Path) -> list[tuple[str, str, int]]:
+    """The embedded databases as they were left, in their place."""
     for name in DATABASES:
         (data / name).touch(mode=0o600)
         with closing(sqlite3.connect(data / name)) as connection:
-            connection.executescript(
-                gzip.decompress((HISTORY / revision / f"{name}.sql.gz").read_bytes()).decode()
-            )
-    shutil.copyfile(HISTORY / revision / "audit.key", data / "audit.key")
-    (data / "audit.key").chmod(0o600)
-
-
-def executions_before(data: Path) -> dict[str, tuple[str, int]]:
-    """By id, the status and the number of events of each execution."""
+            connection.executescript(_text(kept, name))
     with closing(sqlite3.connect(data / "unship.db")) as connection:
-        rows = connection.execute("SELECT id, status, last_sequence FROM execution ORDER BY id").fetchall()
-    return {key: (status, events) for key, status, events in rows}
+        return connection.execute(_BEFORE).fetchall()
+
+
+def _restored_in(kept: Path, url: str) -> list[tuple[str, str, int]]:
+    with psycopg.connect(url) as connection:
+        connection.execute(_text(kept, POSTGRES).encode())
+    with psycopg.connect(url) as connection:
+        return connection.execute(_BEFORE).fetchall()
+
+
+@pytest.fixture(params=sorted(str(path.relative_to(HISTORY)) for path in HISTORY.glob("*/*")))
+def left(request: pytest.FixtureRequest, connectors: Path, tmp_path: Path) -> Generator[Left]:
+    kept, data = HISTORY / request.param, tmp_path / "data"
+    data.mkdir(mode=0o700)
+    # What was recorded stays the same, and the day on which this runs does not.
+    settings = {"connectors": str(connectors), "retention_days": "36500"}
+    if kept.name == "sqlite":
+        rows = _restored(kept, data)
+    else:
+        settings |= {"database_url": request.getfixturevalue("postgres_url"), "lease_seconds": "1"}
+        rows = _restored_in(kept, settings["database_url"])
+    shutil.copyfile(kept / "audit.key", data / "audit.key")
+    (data / "audit.key").chmod(0o600)
+    unship = Unship(tmp_path, {f"UNSHIP_{name.upper()}": value for name, value in settings.items()})
+    yield Left(unship, settings, {key: (status, events) for key, status, events in rows})
+    unship.stop()
+    unship.client.close()
 
 
 def executions(unship: Unship, pipeline: str) -> list[dict[str, Any]]:
@@ -52,21 +89,8 @@ def executions(unship: Unship, pipeline: str) -> list[dict[str, Any]]:
     return found[::-1]
 
 
-@pytest.fixture(params=sorted(path.name for path in HISTORY.iterdir()))
-def unship(request: pytest.FixtureRequest, connectors: Path, tmp_path: Path) -> Generator[Unship]:
-    """An installation of a version at that migration, not started since."""
-    restored(request.param, tmp_path / "data")
-    # What was recorded stays the same, and the day on which this runs does not.
-    settings = {"UNSHIP_CONNECTORS": str(connectors), "UNSHIP_RETENTION_DAYS": "36500"}
-    installation = Unship(tmp_path, settings)
-    yield installation
-    installation.stop()
-    installation.client.close()
-
-
-def test_an_earlier_version_s_records_and_work_go_on(unship: Unship, connectors: Path) -> None:
-    data = unship.directory / "data"
-    before = executions_before(data)
+def test_an_earlier_version_s_records_and_work_go_on(left: Left) -> None:
+    unship, before = left.unship, left.before
     unship.start()
     (waiting,) = executions(unship, WAITING)
     assert before[bare(waiting["id"])][0] == "RUNNING"
@@ -86,5 +110,5 @@ def test_an_earlier_version_s_records_and_work_go_on(unship: Unship, connectors:
     assert unship.eligibility(executionId=latest["id"])["verdict"] in ("INELIGIBLE", "ELIGIBLE_WITH_WARNINGS")
     unship.deploy(SHOP, tag=NEWER)
     unship.rolled_back(unship.deploy(SHOP, tag=NEWEST))
-    said = Operator(data, {"connectors": str(connectors)}).run("check")
+    said = Operator(unship.directory / "data", left.settings).run("check")
     assert said.code == 0, said.output

@@ -15,8 +15,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,71 @@ class PostgresServer:
             connection.execute(statement)
 
 
+class OwnPostgres:
+    """A server whose process is ours: it can be stopped, started again, and made to hang."""
+
+    def __init__(self, program: Path, home: Path, user: pwd.struct_passwd | None) -> None:
+        self._program, self._home, self._user = program, home, user
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self._port),
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "max_connections": "200",
+            "log_destination": "stderr",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        log = self._home / "log"
+        with log.open("ab") as output:
+            self._process = _popen(
+                [self._program, "-D", self._home / "data", *options], self._user, output.fileno()
+            )
+        _wait_until_ready(self.url, self._process, log)
+
+    def stop(self) -> None:
+        """Shut down fast: clients are disconnected."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def dump(self) -> str:
+        """What is in the database, as SQL for any other one and any recent version."""
+        command = [self._program.with_name("pg_dump"), "--inserts", "--no-owner", "--no-privileges", self.url]
+        written = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        # Settings of one version, and commands of its client.
+        return "\n".join(line for line in written.splitlines() if not line.startswith(("SET ", "\\")))
+
+    @contextmanager
+    def hanging(self) -> Generator[None]:
+        """None of its processes does anything within the block, as if the network had swallowed it."""
+        assert self._process is not None
+        with psycopg.connect(_for_psycopg(self.url)) as connection:
+            found = connection.execute("SELECT pid FROM pg_stat_activity").fetchall()
+        processes = (self._process.pid, *(pid for (pid,) in found))
+        _send(signal.SIGSTOP, processes)
+        try:
+            yield
+        finally:
+            _send(signal.SIGCONT, processes)
+
+
+def _send(sent: signal.Signals, processes: Iterable[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, sent)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Generator[PostgresServer]:
     """One server for the whole test session."""
@@ -71,6 +136,13 @@ def postgres_server() -> Generator[PostgresServer]:
     if given.startswith("postgres"):
         yield PostgresServer(given)
         return
+    with own_postgres() as own:
+        yield PostgresServer(own.url)
+
+
+@contextmanager
+def own_postgres() -> Generator[OwnPostgres]:
+    """A server started here, whatever DATABASE_URL says, and removed at the end of the block."""
     user = _unprivileged_user()
     with tempfile.TemporaryDirectory(prefix="unship-postgres-") as directory:
         home = Path(directory)
@@ -78,8 +150,12 @@ def postgres_server() -> Generator[PostgresServer]:
             os.chown(home, user.pw_uid, user.pw_gid)
         binaries = _binaries(home, user)
         _run([binaries / "initdb", "-D", home / "data", "-U", "postgres", "--no-sync", "-E", "UTF8"], user)
-        with _serving(binaries / "postgres", home / "data", user) as url:
-            yield PostgresServer(url)
+        own = OwnPostgres(binaries / "postgres", home, user)
+        try:
+            own.start()
+            yield own
+        finally:
+            own.stop()
 
 
 def _for_psycopg(url: str) -> str:
@@ -137,34 +213,6 @@ def _run(command: list[str | Path], user: pwd.struct_passwd | None) -> None:
     said, _ = process.communicate()
     if process.returncode != 0:
         raise RuntimeError(f"{command[0]} failed: {said.decode(errors='replace')}")
-
-
-@contextmanager
-def _serving(postgres: Path, data: Path, user: pwd.struct_passwd | None) -> Generator[str]:
-    port = _free_port()
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "port": str(port),
-        "unix_socket_directories": "",
-        "fsync": "off",
-        "max_connections": "200",
-        "log_destination": "stderr",
-    }
-    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    log = data.parent / "log"
-    with log.open("wb") as output:
-        process = _popen([postgres, "-D", data, *options], user, output.fileno())
-    url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    try:
-        _wait_until_ready(url, process, log)
-        yield url
-    finally:
-        process.send_signal(signal.SIGINT)  # fast shutdown: clients are disconnected
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _free_port() -> int:
