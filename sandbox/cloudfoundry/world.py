@@ -123,8 +123,9 @@ class CloudFoundryWorld(World):
 
     @property
     def revision(self) -> str:
-        """All that there is, without when it was last written to."""
-        return repr(vars(self.foundation) | {"changes": None})
+        """All that there is, without when it was last written to; what is to be deleted is so once."""
+        jobs = {(job.operation, job.subject) for job in self.foundation.jobs.values()}
+        return repr(vars(self.foundation) | {"changes": None, "jobs": sorted(jobs)})
 
     def decode(self, content_type: str, body: bytes) -> Any:
         """JSON as data; forms are not kept, since they carry passwords."""
