@@ -25,7 +25,8 @@ from providers.telemetry import count_answer
 from providers.tracing import TRACING, Kind
 
 USER_AGENT = "unship/0.1.0"
-TIMEOUT_SECONDS = 10.0
+# How long any client waits for a connection, and for an answer to go on: what is longer counts as no answer.
+SILENCE_SECONDS = 10.0
 
 AnswerT = TypeVar("AnswerT")
 _CONNECT_FAILED = re.compile(r"\[Errno (\d+)\] Connect call failed")
@@ -99,11 +100,14 @@ def _watching(platform: str) -> aiohttp.TraceConfig:
     return watching
 
 
-def timeout(silence: float = TIMEOUT_SECONDS) -> aiohttp.ClientTimeout:
-    """Content may not pause for longer than `silence` seconds, or than whoever asks has patience."""
-    # Zero would mean no limit.
-    left = max(0.01, patience_left())
-    return aiohttp.ClientTimeout(connect=min(TIMEOUT_SECONDS, left), sock_read=min(silence, left))
+def longest_silence(silence: float | None = None) -> float:
+    """`silence`, or SILENCE_SECONDS, but no more than whoever asks has patience; never 0, which is no limit."""
+    return max(0.01, min(SILENCE_SECONDS if silence is None else silence, patience_left()))
+
+
+def timeout(silence: float | None = None) -> aiohttp.ClientTimeout:
+    """Content may not pause for longer than `silence` seconds, SILENCE_SECONDS by default."""
+    return aiohttp.ClientTimeout(connect=longest_silence(), sock_read=longest_silence(silence))
 
 
 def was_never_sent(error: Exception) -> bool:

@@ -52,7 +52,7 @@ _SAFEGUARDS = {
     "autoscaling:DeleteAutoScalingGroup": "a group in the middle of being deleted is only waited for",
     "autoscaling:UpdateAutoScalingGroup": _WHOLE,
     "autoscaling:StartInstanceRefresh": "only one can go on; its desired configuration tells whose it is; "
-    "instances that match it are not replaced",
+    "after a lost answer the newest one is looked at first; instances that match it are not replaced",
     "autoscaling:CancelInstanceRefresh": "where nothing goes on it is answered ActiveInstanceRefreshNotFound",
     "autoscaling:CreateOrUpdateTags": _WHOLE,
     "autoscaling:DeleteTags": _WHOLE,

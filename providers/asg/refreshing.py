@@ -1,7 +1,8 @@
 """Instance refreshes: one is found again, started, followed to its end, or cancelled.
 
 StartInstanceRefresh has no token of its own. It is safe to repeat because only one can go on at a time, its
-desired configuration tells whose it is, and instances that match it are never replaced.
+desired configuration tells whose it is, and instances that match it are never replaced; one that has ended before
+its answer was missed is found by looking first.
 """
 
 from __future__ import annotations
@@ -98,6 +99,14 @@ async def start(work: Work, group: SavedGroup, preferences: Tree, before: Refres
 
     `before` is the newest one that there was.
     """
+
+    def is_new(found: Refresh) -> bool:
+        return found.id != (before.id if before is not None else "") and found.wants(group)
+
+    async def look() -> Tree | None:
+        found = await newest(work, group.name)
+        return {"InstanceRefreshId": found.id} if found is not None and is_new(found) else None
+
     # A conflict: the answer to an earlier try was lost, or somebody was faster. What goes on now tells.
     answer: Tree = {}
     with contextlib.suppress(ProviderConflict):
@@ -110,6 +119,7 @@ async def start(work: Work, group: SavedGroup, preferences: Tree, before: Refres
                 "DesiredConfiguration": configuration(group),
                 "Preferences": {**preferences, **_ALWAYS},
             },
+            look,
         )
 
     def shows(found: Refresh | None) -> bool:

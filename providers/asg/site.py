@@ -10,6 +10,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from providers.aws.account import Look
 from providers.aws.client import Region
 from providers.errors import ProviderTimedOut
 from providers.interface import Attempt
@@ -43,10 +44,21 @@ class Work(Site):
     done: list[str] = field(default_factory=list[str])
     """The operations that were sent and not refused."""
 
-    async def change(self, service: str, operation: str, doing: str, parameters: Mapping[str, object]) -> Tree:
-        """One request that changes something, and whose repetition changes nothing more."""
+    async def change(
+        self,
+        service: str,
+        operation: str,
+        doing: str,
+        parameters: Mapping[str, object],
+        look: Look | None = None,
+    ) -> Tree:
+        """One request that changes something, and whose repetition changes nothing more.
+
+        Where it would, `look` is asked before: it tells whether the first one had its effect, as in `Region.call`.
+        """
+        effect = self.attempt.before_effect
         answer = await self.region.call(
-            service, operation, _tree(parameters), doing, effect=self.attempt.before_effect, repeatable=True
+            service, operation, _tree(parameters), doing, effect=effect, repeatable=look is None, look=look
         )
         self.done.append(operation)
         return answer

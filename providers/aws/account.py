@@ -19,7 +19,7 @@ from providers.aws.values import CONNECTOR_TYPE
 from providers.aws.written import Written
 from providers.connecting import read_spec
 from providers.connectors import Connectors
-from providers.retry import given_up, wait_before
+from providers.retry import given_up, patience_left, wait_before
 from providers.tree import Tree
 
 Effect = Callable[[], Awaitable[None]]
@@ -109,7 +109,9 @@ class Account:
         if request.effect is not None:
             await request.effect()
         try:
-            return sdk, await sdk.send(request.service, region, request.operation, request.parameters)
+            # Some of whoever's patience may have gone into credentials and waits.
+            async with asyncio.timeout(patience_left()):
+                return sdk, await sdk.send(request.service, region, request.operation, request.parameters)
         except Exception as error:
             failure = of_exception(request.doing, request.action, error)
             if failure is None:

@@ -50,6 +50,10 @@ class Refusal:
     message: str
     status: int
 
+    @property
+    def said(self) -> str:
+        return ": ".join(part for part in (self.code, self.message) if part)[:LONGEST_QUOTE]
+
 
 _THROTTLED = re.compile(
     r"throttl|RequestLimitExceeded|TooManyRequests|SlowDown|BandwidthLimitExceeded|PriorRequestNotComplete",
@@ -79,14 +83,17 @@ _NOT_FOUND = re.compile(r"NotFound|NoSuchEntity|\.Unknown$")
 _CONFLICT = re.compile(
     r"Conflict|AlreadyExists|Duplicate|InUse|Contention|Concurrent|InProgress|IdempotentParameterMismatch"
 )
+# Another request about the same thing is not done yet. ECS has no code of its own for it.
+_CONTENDED = re.compile(
+    r"^(ResourceContention|ConcurrentUpdateException|ConcurrentTagAccess)\b|^ClientException: Too many concurrent "
+)
 
 
 def of_refusal(doing: str, action: str, refusal: Refusal, retry_after: float | None = None) -> Failure:
     """The failure of an error answer. `doing` continues "Unship could not ...", `action` is IAM's word for it."""
     meaning = next(item for item in _MEANINGS if item.applies(refusal))
-    said = ": ".join(part for part in (refusal.code, refusal.message) if part)[:LONGEST_QUOTE]
     message = f"Unship could not {doing}.{meaning.advice.format(action=action)}"
-    return Failure(meaning.kind(message, said or None), meaning.remedy, retry_after)
+    return Failure(meaning.kind(message, refusal.said or None), meaning.remedy, retry_after)
 
 
 def code_of(error: ProviderError) -> str:
@@ -123,6 +130,12 @@ _MEANINGS = (
         lambda refusal: _DENIED.search(refusal.code),
         ProviderRefused,
         " The connector's identity may not {action}: grant it.",
+    ),
+    _Meaning(
+        lambda refusal: _CONTENDED.search(refusal.said),
+        ProviderConflict,
+        " Something else is being done to it.",
+        Remedy.SEND_AGAIN,
     ),
     _Meaning(
         lambda refusal: is_transient(refusal.status),

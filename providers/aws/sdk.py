@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
+from providers import web
 from providers.aws.connecting import AwsConnectorSpec, Keys
 from providers.aws.values import CONNECTOR_TYPE
 from providers.telemetry import count_answer
@@ -25,8 +26,6 @@ from providers.tracing import TRACING, Kind
 from providers.tree import Tree
 
 USER_AGENT = "unship/0.1.0"
-CONNECT_SECONDS = 5
-SILENCE_SECONDS = 20
 SESSION_NAME = "unship"
 _ROOT = re.compile(rb"<(?:[\w.-]+:)?([\w.-]+)[\s/>]")
 
@@ -153,13 +152,12 @@ def _load(service: str) -> None:
         loader.load_service_model(service, kind)
 
 
-@cache
 def _config() -> Any:
     return import_module("aiobotocore.config").AioConfig(
         user_agent=USER_AGENT,
         retries={"total_max_attempts": 1},
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=SILENCE_SECONDS,
+        connect_timeout=web.SILENCE_SECONDS,
+        read_timeout=web.SILENCE_SECONDS,
         max_pool_connections=50,
     )
 

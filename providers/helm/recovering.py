@@ -11,6 +11,8 @@ from providers.values import Progress
 
 # Helm's own default for --timeout: an operation of others that is older has probably been interrupted.
 OTHERS_SECONDS = 300.0
+# Each try at a way back makes a revision: if it is interrupted, it shall not have cost one that came up.
+KEEPING_HISTORY = ("--history-max", "0")
 
 
 def unfinished(releases: Releases) -> Revision | None:
@@ -43,11 +45,16 @@ async def recover(helm: Helm, home: Home, lock: int, releases: Releases, mark: s
     if not _is_own(left, releases, mark):
         refuse_others(left, helm.name)
     base = releases.base
+    if base is None and not releases.nothing_came_up:
+        raise ProviderConflict(
+            f"Revision {left.number} of {helm.name} was interrupted, and no revision that came up is left in its "
+            "history to go back to: bring the release into order with helm, and run the step again."
+        )
     then = f"going back to revision {base.number}" if base is not None else "removing what it made"
     message = f"An interrupted helm left revision {left.number} {left.status.value}: {then} first"
     await attempt.report(Progress(message=message))
     if base is not None:
-        await helm.roll_back(home, lock, attempt, base.number, ["--no-hooks"])
+        await helm.roll_back(home, lock, attempt, base.number, ["--no-hooks", *KEEPING_HISTORY])
     else:
         await helm.uninstall(home, lock, attempt, ["--no-hooks", *waiting(attempt.seconds_left)])
     return True

@@ -1,23 +1,18 @@
 """Helm's own records of a release, one Secret for each revision, read without starting helm.
 
-The format is that of Helm 3 and 4 (pkg/storage/driver/util.go): base64 of gzip of JSON, and labels. It is what
-`helm history` prints. Values never leave this module but as a digest.
+It is what `helm history` prints. Values never leave this module but as a digest.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-
 from providers.errors import ProviderRefused
+from providers.helm.packing import Content, unpacked
 from providers.kubernetes.cluster import by_selector
 from providers.kubernetes.discovery import SECRET
 from providers.kubernetes.live import Site
@@ -30,8 +25,9 @@ STEP_LABEL = "unship.dev/step"
 # Helm calls a revision deployed as soon as it has waited enough; this one's rollout failed afterwards.
 FAILED_LABEL = "unship.dev/failed"
 
-_MOST_UNPACKED = 64 << 20
 _ROLLBACK = re.compile(r"Rollback to (\d{1,9})")
+# How Helm describes what has begun or failed, which a rollback that fails calls superseded (action/rollback.go).
+_NOT_ENDED = re.compile(r'Preparing upgrade|Initial install underway|(Upgrade|Rollback|Release) ".*" failed: ')
 
 
 class Status(StrEnum):
@@ -51,33 +47,6 @@ class Status(StrEnum):
 PENDING = frozenset({Status.PENDING_INSTALL, Status.PENDING_UPGRADE, Status.PENDING_ROLLBACK})
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Info(_Model):
-    description: str = ""
-    last_deployed: datetime | None = None
-    rollback_revision: int = 0
-
-
-class _Metadata(_Model):
-    name: str = ""
-    version: str = ""
-    appVersion: str | None = None  # noqa: N815 - Helm's own spelling
-
-
-class _Chart(_Model):
-    metadata: _Metadata = _Metadata()
-
-
-class _Content(_Model):
-    info: _Info = _Info()
-    chart: _Chart = _Chart()
-    config: JsonValue = None
-    manifest: str = ""
-
-
 @dataclass(frozen=True)
 class Revision:
     """One revision of a release. `step` and `failed` are Unship's labels as they stand there."""
@@ -91,15 +60,8 @@ class Revision:
     packed: str = field(repr=False)
 
     @cached_property
-    def _content(self) -> _Content:
-        try:
-            inner = base64.b64decode(base64.b64decode(self.packed, validate=True), validate=True)
-            unpacked = inner
-            if inner[:2] == b"\x1f\x8b":
-                unpacked = zlib.decompressobj(wbits=31).decompress(inner, _MOST_UNPACKED)
-            return _Content.model_validate_json(unpacked)
-        except (ValueError, binascii.Error, zlib.error, ValidationError) as error:
-            raise ProviderRefused(f"Helm's record Secret/{self.secret} cannot be read.", None) from error
+    def _content(self) -> Content:
+        return unpacked(self.packed, self.secret)
 
     @property
     def description(self) -> str:
@@ -154,6 +116,8 @@ class Revision:
     @property
     def came_up(self) -> bool:
         """Whether it was really deployed, now or once."""
+        if self.status is Status.SUPERSEDED and _NOT_ENDED.match(self.description):
+            return False
         return self.status in {Status.DEPLOYED, Status.SUPERSEDED} and self.failed != str(self.number)
 
     @property
@@ -207,6 +171,12 @@ class Releases:
             if item.came_up:
                 return item
         return None
+
+    @property
+    def nothing_came_up(self) -> bool:
+        """Whether no revision ever did, since the last uninstallation: none that did was pruned either."""
+        whole = not self.all or self.all[0].number == 1
+        return self.base is None and (whole or any(item.status is Status.UNINSTALLED for item in self.all))
 
     def origin(self, revision: Revision) -> int:
         """The number of the revision whose content this one brought back, or else its own."""

@@ -11,7 +11,7 @@ from providers.helm.failures import Unanswered
 from providers.helm.helm import Helm, waiting
 from providers.helm.home import private_home
 from providers.helm.patience import patiently
-from providers.helm.recovering import refuse_others, unfinished
+from providers.helm.recovering import KEEPING_HISTORY, refuse_others, unfinished
 from providers.helm.releases import Releases, Revision, Status, read_releases
 from providers.helm.restoration import Way, read_way
 from providers.helm.telling import told
@@ -83,7 +83,7 @@ async def _go_back(run: Run, way: Way, snapshot: HelmSnapshot, spec: HelmRollbac
     if left is not None:
         message = f"An interrupted helm left revision {left.number} {left.status.value}; this rollback ends it"
         await run.attempt.report(Progress(message=message))
-    options = ["--no-hooks"] if spec.skip_hooks else []
+    options = [*KEEPING_HISTORY, *(["--no-hooks"] if spec.skip_hooks else [])]
     # What is put back by hand afterwards is what is waited for: the revision itself may never have come up.
     options += [] if way.kept else waiting(run.attempt.seconds_left)
     work = run.helm.roll_back(run.home, run.lock, run.attempt, way.saved.number, options)

@@ -15,7 +15,7 @@ class Call:
     """One request. `doing` completes "Unship could not ...".
 
     `effect` is awaited directly before each try of a request that changes something. `repeatable` says whether it
-    may be sent again when the answer was lost; `outlasts_conflict` whether 409 means "try again" for it.
+    may be sent again when the answer was lost; `outlasts_conflict` whether a 409 that may pass means "try again".
     """
 
     doing: str

@@ -99,7 +99,7 @@ class Connection:
         may_pass = is_transient(answer.status) and not isinstance(error, ProviderRefused)
         transient = answer.status == 429 or (call.repeatable and may_pass)
         if call.outlasts_conflict and isinstance(error, ProviderConflict):
-            transient = True
+            transient = faults.passes(call.method, answer.content)
         return Failure(error, transient, retry_after(answer.retry_after))
 
     def _parse(self, call: Call, content: bytes) -> Tree:

@@ -104,7 +104,8 @@ class Cluster:
         """Create an object of that name; ProviderConflict if it exists, also where an own answer was lost."""
         doing = f"create {kind.name}/{text(body, 'metadata', 'name')}"
         params = {"fieldManager": FIELD_MANAGER}
-        return await self._connection.send(Call(doing, "POST", kind.path(namespace), params, body, effect=effect))
+        call = Call(doing, "POST", kind.path(namespace), params, body, effect=effect, outlasts_conflict=True)
+        return await self._connection.send(call)
 
     async def review(self, kind: Kind, body: Tree) -> Tree:
         """Post a question that the API server answers and does not keep."""
@@ -145,10 +146,13 @@ class Cluster:
             "preconditions": {"uid": uid},
         }
         path = kind.path(ref.namespace, ref.name)
+        call = Call(f"delete {ref}", "DELETE", path, {}, options, effect=effect, outlasts_conflict=True)
         try:
-            await self._connection.find(Call(f"delete {ref}", "DELETE", path, {}, options, effect=effect))
+            await self._connection.find(call)
         except ProviderConflict:
-            return
+            now = await self.get(ref)
+            if now is not None and text(now, "metadata", "uid") == uid:
+                raise
 
     async def watch(self, kind: Kind, ref: Ref, version: str, seconds: int) -> AsyncGenerator[WatchEvent]:
         """Changes of one object since `version`, for `seconds`. ProviderNotFound if that is too long ago."""

@@ -45,6 +45,19 @@ _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
 }
 
 
+def passes(method: str, content: bytes) -> bool:
+    """Whether a conflict is with what others do at this moment, so that the same request may succeed later.
+
+    Not so where what is to be made is there already, or where a precondition has failed.
+    """
+    try:
+        parsed: JsonValue = json.loads(content)
+    except (ValueError, RecursionError):
+        return False
+    is_there = method == "POST" and text(parsed, "reason") == "AlreadyExists"
+    return not is_there and "Precondition failed" not in (text(parsed, "message") or "")
+
+
 def of_transport(doing: str, server: str, error: Exception) -> ProviderUnreachable:
     """The error of a request that got no answer, or none that can be trusted."""
     return ProviderUnreachable(f"Unship could not {doing}: {server} {what_happened(error)}.")

@@ -18,7 +18,7 @@ from providers.kubernetes.calls import Call
 from providers.kubernetes.credentials import Credentials
 from providers.kubernetes.kubeconfig import Access, tls_context
 from providers.kubernetes.values import CONNECTOR_TYPE
-from providers.web import TIMEOUT_SECONDS, is_usable, open_session, timeout
+from providers.web import is_usable, open_session, timeout
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Transport:
         await self.session.close()
 
     async def ask(self, call: Call, credentials: Credentials) -> Answer:
-        async with self.request(call, credentials, silence=TIMEOUT_SECONDS) as response:
+        async with self.request(call, credentials) as response:
             return Answer(response.status, await response.read(), response.headers.get("Retry-After"))
 
     def request(
-        self, call: Call, credentials: Credentials, silence: float
+        self, call: Call, credentials: Credentials, silence: float | None = None
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """The response's head; its content may not pause for longer than `silence` seconds."""
         headers = dict(credentials.headers)

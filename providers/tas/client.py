@@ -31,6 +31,9 @@ from providers.web import (
     was_never_sent,
 )
 
+# What is answered with a resource in any case: nothing at all does not mean that there is none.
+_TELLING = frozenset({"GET", "PATCH"})
+
 
 class Connection:
     """One foundation, as one user or client. Opened at the first request."""
@@ -71,12 +74,13 @@ class Connection:
             return Failure(lost, transient=not is_in_vain(error) and (was_never_sent(error) or call.repeatable))
         if answer.status < 300:
             try:
-                return _parsed(call.doing, self._host, answer)
+                return _parsed(call.doing, self._host, answer, call.method)
             except ProviderError as garbage:
                 return Failure(garbage, transient=call.repeatable)
         error = faults.of_response(call.doing, answer.status, answer.content)
-        # 429 comes before anything is done, the others may come after the effect.
-        transient = answer.status == 429 or (call.repeatable and is_transient(answer.status))
+        # Some come before anything is done, the others may come after the effect.
+        turned_away = answer.status == 429 or isinstance(error, faults.InFlightError)
+        transient = turned_away or (call.repeatable and is_transient(answer.status))
         wait = retry_after(answer.retry_after)
         if not transient and is_transient(answer.status):
             error = faults.BusyError(error, wait)
@@ -186,8 +190,8 @@ async def _ask(
         )
 
 
-def _parsed(doing: str, host: str, answer: Answer) -> Tree:
-    if not answer.content.strip():
+def _parsed(doing: str, host: str, answer: Answer, method: str = "GET") -> Tree:
+    if not answer.content.strip() and method not in _TELLING:
         return {"location": answer.location} if answer.location else {}
     try:
         parsed: JsonValue = json.loads(answer.content)

@@ -1,6 +1,7 @@
 """From what went wrong on the wire to the one ProviderError that says it: pure mapping, no input or output.
 
-The error bodies are those of v3-apidocs.cloudfoundry.org ("Errors") and, for tokens, of RFC 6749, 5.2.
+The error bodies are those of v3-apidocs.cloudfoundry.org ("Errors") and, for tokens, of RFC 6749, 5.2; the codes
+are those of cloud_controller_ng, errors/v2.yml and errors/v3.yml.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from providers.tree import number, text, trees
 from providers.web import what_happened
 
 LONGEST_QUOTE = 1_000
-TAKEN, STAGING_IN_PROGRESS = 10016, 170004
+TAKEN, STAGING_IN_PROGRESS = 10016, 170017
+# A process can be neither scaled nor configured while a deployment of its app goes on.
+DEPLOYMENT_IN_FLIGHT = frozenset({390016, 390017})
 
 _MEANINGS: dict[int, tuple[type[ProviderError], str]] = {
     429: (ProviderUnreachable, " The foundation limits the rate of requests."),
@@ -40,6 +43,10 @@ class BusyError(ProviderUnreachable):
         self.retry_after = retry_after
 
 
+class InFlightError(ProviderConflict):
+    """A deployment goes on, and nothing was done: it may be over soon."""
+
+
 def of_response(doing: str, status: int, content: bytes) -> ProviderError:
     """The error of an answer that is not a success. `doing` completes "Unship could not ..."."""
     said, codes = _said(status, content)
@@ -48,17 +55,15 @@ def of_response(doing: str, status: int, content: bytes) -> ProviderError:
 
 
 def _meaning(status: int, codes: frozenset[int]) -> tuple[type[ProviderError], str]:
-    if codes & {TAKEN, STAGING_IN_PROGRESS} or _is_route_taken(status, codes):
+    if status == 422 and codes & {TAKEN, STAGING_IN_PROGRESS, ROUTE_TAKEN}:
         return ProviderConflict, ""
+    if codes & DEPLOYMENT_IN_FLIGHT:
+        return InFlightError, " A deployment of the app is under way: let it end, and try again."
     if status in _MEANINGS:
         return _MEANINGS[status]
     if is_transient(status):
         return ProviderUnreachable, " The foundation is overloaded or failing."
     return ProviderRefused, ""
-
-
-def _is_route_taken(status: int, codes: frozenset[int]) -> bool:
-    return False if status != 422 else ROUTE_TAKEN in codes
 
 
 # Not a code of the platform: a taken route has the general 10008 and is known by its words.

@@ -110,6 +110,18 @@ class AwsWorld(World):
         """As IAM names it: `ecs:UpdateService`."""
         return self._api.operation(headers, body)
 
+    @property
+    def revision(self) -> object:
+        """Of all services."""
+        return (
+            self.containers.state.revision,
+            self.scaling.revision,
+            repr(self.auto_scaling.groups),
+            repr(self.ec2.launch_templates.all()),
+            repr(self.load_balancing.routing.listeners),
+            repr(self.load_balancing.routing.rules),
+        )
+
     def decode(self, content_type: str, body: bytes) -> Any:
         """The fields of a form, or JSON, as data."""
         return form_fields(body) if "form" in content_type else _json(body)

@@ -1,6 +1,6 @@
 """Refusals of the Cloud Controller: {"errors": [{code, title, detail}]}.
 
-Codes and titles are those of cloud_controller_ng, vendor/errors/v2.yml.
+Codes and titles are those of cloud_controller_ng, errors/v2.yml and errors/v3.yml.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ TITLES = {
     10013: "CF-RateLimitExceeded",
     10015: "CF-ServiceUnavailable",
     10016: "CF-UniquenessError",
-    170004: "CF-StagingInProgress",
+    170017: "CF-StagingInProgress",
+    390016: "CF-ScaleDisabledDuringDeployment",
+    390017: "CF-ProcessUpdateDisabledDuringDeployment",
 }
 
 
@@ -82,7 +84,33 @@ INJECTED = {
 }
 
 
-def injected(status: int) -> ApiError:
-    """The error that a fault of this status answers with."""
+def staging() -> ApiError:
+    """422: another build of the app is not done yet."""
+    return ApiError(422, 170017, "Only one build can be STAGING at a time per application.")
+
+
+def scaling_in_flight() -> ApiError:
+    """422: a deployment goes on, and scales the process."""
+    return ApiError(422, 390016, "Cannot scale this process while a deployment is in flight.")
+
+
+def updating_in_flight() -> ApiError:
+    """422: a deployment goes on."""
+    return ApiError(422, 390017, "Cannot update this process while a deployment is in flight.")
+
+
+NOT_DONE_YET = (
+    ("/builds", staging),
+    ("/actions/scale", scaling_in_flight),
+    ("/v3/processes/", updating_in_flight),
+)
+"""Operations to which something else that goes on is an obstacle."""
+
+
+def injected(status: int, operation: str) -> ApiError:
+    """The error that a fault of this status answers an operation with; 409 is "something else is not done yet"."""
+    for part, error in NOT_DONE_YET:
+        if status == 409 and part in operation:
+            return error()
     code, detail = INJECTED.get(status, (10001, "An unknown error occurred."))
     return ApiError(status, code, detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.cloudfoundry.calls import Call, Reply, only, put_metadata
-from sandbox.cloudfoundry.errors import not_found, unprocessable
+from sandbox.cloudfoundry.errors import not_found, scaling_in_flight, unprocessable, updating_in_flight
 from sandbox.cloudfoundry.foundation import Foundation
 from sandbox.cloudfoundry.paging import chosen, page
 from sandbox.cloudfoundry.presenting import Presenter
@@ -11,7 +11,6 @@ from sandbox.cloudfoundry.presenting_runtime import stats
 from sandbox.cloudfoundry.state import Process, health_check
 from sandbox.core.wire import Object, submap
 
-IN_FLIGHT = "Cannot scale this process while a deployment is in flight."
 CHECKS = frozenset({"port", "process", "http"})
 
 
@@ -46,7 +45,7 @@ class Processes:
         process, body = self._find(call), call.body()
         only(body, "command", "user", "health_check", "readiness_health_check", "metadata")
         if process.type == "web" and self._foundation.active_deployment(process.app) is not None:
-            raise unprocessable("Cannot update this process while a deployment is in flight.")
+            raise updating_in_flight()
         if "command" in body:
             process.command = body["command"]
         if "health_check" in body:
@@ -61,7 +60,7 @@ class Processes:
         process, body = self._find(call), call.body()
         only(body, "instances", "memory_in_mb", "disk_in_mb", "log_rate_limit_in_bytes_per_second")
         if process.type == "web" and self._foundation.active_deployment(process.app) is not None:
-            raise unprocessable(IN_FLIGHT)
+            raise scaling_in_flight()
         for name, value in body.items():
             if not isinstance(value, int) or value < (0 if name == "instances" else -1):
                 raise unprocessable(f"{name.capitalize().replace('_', ' ')} must be greater than or equal to 0")

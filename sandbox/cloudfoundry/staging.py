@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from sandbox.cloudfoundry.calls import Call, Reply, only, put_metadata, related
-from sandbox.cloudfoundry.errors import ApiError, not_found, unprocessable
+from sandbox.cloudfoundry.errors import not_found, staging, unprocessable
 from sandbox.cloudfoundry.foundation import Foundation
 from sandbox.cloudfoundry.paging import chosen, page
 from sandbox.cloudfoundry.presenting import Presenter
 from sandbox.cloudfoundry.state import Build, Droplet, Package
 from sandbox.core.wire import Object, submap
-
-BUSY = "Only one build can be STAGING at a time per application."
 
 
 class Staging:
@@ -72,7 +70,7 @@ class Staging:
         if package.state != "READY":
             raise unprocessable("Cannot stage package whose state is not ready.")
         if any(one.app == package.app and one.state == "STAGING" for one in self._foundation.builds.values()):
-            raise ApiError(422, 170004, BUSY)
+            raise staging()
         build = Build(
             app=package.app, package=package.guid, lifecycle=self._foundation.apps[package.app].lifecycle
         )

@@ -27,7 +27,7 @@ class Resource:
 
     guid: str = field(default_factory=new_guid)
     created_at: str = field(default_factory=timestamp)
-    updated_at: str = field(default_factory=timestamp)
+    updated_at: str = field(default_factory=timestamp, repr=False)
     serial: int = field(default_factory=next_serial)
     labels: dict[str, str] = field(default_factory=dict[str, str])
     annotations: dict[str, str] = field(default_factory=dict[str, str])

@@ -23,6 +23,7 @@ from sandbox.core.operations import Operation, by_method
 from sandbox.core.wire import Object, encode
 from sandbox.core.world import World
 
+JSON_TYPE = "application/json; charset=utf-8"
 ORGANIZATION, SPACES, DOMAIN = "shop", ("staging", "production"), "apps.example.com"
 
 
@@ -120,6 +121,12 @@ class CloudFoundryWorld(World):
             return Operation(f"{method} {target}", writes=False)
         return by_method(method, target)
 
+    @property
+    def revision(self) -> str:
+        """All that there is, without when it was last written to; what is to be deleted is so once."""
+        jobs = {(job.operation, job.subject) for job in self.foundation.jobs.values()}
+        return repr(vars(self.foundation) | {"changes": None, "jobs": sorted(jobs)})
+
     def decode(self, content_type: str, body: bytes) -> Any:
         """JSON as data; forms are not kept, since they carry passwords."""
         if content_type.startswith("application/x-www-form-urlencoded"):
@@ -131,14 +138,15 @@ class CloudFoundryWorld(World):
 
     def error(self, status: int, retry_after: int | None) -> tuple[str, bytes]:  # noqa: ARG002
         """The Cloud Controller's error body."""
-        return "application/json; charset=utf-8", encode(injected(status).body())
+        return JSON_TYPE, encode(injected(status, "").body())
 
-    def injected(self, operation: Operation, status: int, retry_after: int | None) -> tuple[int, str, bytes]:
+    def injected(self, operation: Operation, status: int, retry_after: int | None) -> tuple[int, str, bytes]:  # noqa: ARG002
         """The UAA has errors of its own form."""
         if TOKEN_PATH in operation.name:
             body = {"error": "unauthorized", "error_description": "Bad credentials"}
             return status, "application/json", encode(body)
-        return super().injected(operation, status, retry_after)
+        error = injected(status, operation.name)
+        return error.status, JSON_TYPE, encode(error.body())
 
     async def _tick(self, _: int) -> None:
         self._runtime.tick()

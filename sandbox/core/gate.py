@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
-import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,6 +10,8 @@ from typing import Any, Protocol
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox.core.answers import Answer, Damage, Ends, damaged
+from sandbox.core.asgi import abort, end, read, replay, target
 from sandbox.core.faults import Fault, FaultBook, FaultMode, InjectedFault
 from sandbox.core.operations import Operation
 from sandbox.core.requests import RequestLog
@@ -20,15 +20,17 @@ CONTROL = "/_sandbox/"
 HALF_DONE = "sandbox.half_done"
 """Key of the scope that asks a world to do a collection's work in part."""
 
-NOT_JSON = b'{"kind": "\xff\xfe <!doctype'
-LINGER_ZERO = struct.pack("ii", 1, 0)
-
 
 class Dialect(Protocol):
     """What the door must know about a platform's wire."""
 
     def operation(self, method: str, target: str, headers: Headers, body: bytes) -> Operation:
         """What a request asks for; `target` is path and query. Never raises."""
+        ...
+
+    @property
+    def revision(self) -> object:
+        """Another value after every change of what clients can change."""
         ...
 
     def decode(self, content_type: str, body: bytes) -> Any:
@@ -49,13 +51,13 @@ class Visit:
     body: bytes
     operation: Operation
     fault: InjectedFault | None = None
+    before: object = None
+    """The world's revision when it saw the request, which it takes in one step: no other comes between."""
     arrived: float = field(default_factory=time.time)
     recorded: bool = False
 
 
 Handler = Callable[["Gate", Visit, Fault], Awaitable[None]]
-Answer = tuple[int, list[tuple[bytes, bytes]], bytes]
-"""Status, headers and body."""
 
 
 class Gate:
@@ -73,12 +75,12 @@ class Gate:
         if scope["type"] != "http" or scope["path"].startswith(CONTROL):
             await self.app(scope, receive, send)
             return
-        body = await _read(receive)
+        body = await read(receive)
         if body is None:
             return
-        method, target, headers = scope["method"], _target(scope), Headers(scope=scope)
-        visit = Visit(scope, send, body, self.dialect.operation(method, target, headers, body))
-        visit.fault = self.faults.match(method, target, headers.get("user-agent", ""), visit.operation)
+        method, asked, headers = scope["method"], target(scope), Headers(scope=scope)
+        visit = Visit(scope, send, body, self.dialect.operation(method, asked, headers, body))
+        visit.fault = self.faults.match(method, asked, headers.get("user-agent", ""), visit.operation)
         if visit.fault is None:
             await self._pass(visit, receive)
         else:
@@ -100,35 +102,47 @@ class Gate:
                 await self._pass(visit, receive)
             case FaultMode.STALE:
                 await self._answer_late(visit, receive)
-            case FaultMode.RESET | FaultMode.GARBAGE | FaultMode.LOST | FaultMode.HALF_DONE:
+            case FaultMode.SHUT:
+                await self._cut(visit, None)
+                visit.scope["state"]["shut"](fault.seconds)
+            case _:
                 await self._after_effect(visit, fault, receive)
 
     async def _answer_late(self, visit: Visit, receive: Receive) -> None:
         fresh = await self._collect(visit, receive)
-        asked = (visit.fault and visit.fault.id, visit.scope["method"], _target(visit.scope), visit.body)
-        status, headers, body = self._answers.get(asked, fresh)
+        asked = (visit.fault and visit.fault.id, visit.scope["method"], target(visit.scope), visit.body)
+        stale = self._answers.get(asked, fresh)
         self._answers[asked] = fresh
-        self._record(visit, status, fresh[0])
-        await visit.send({"type": "http.response.start", "status": status, "headers": headers})
-        await visit.send({"type": "http.response.body", "body": body})
+        self._record(visit, stale.status, fresh.status)
+        await visit.send({"type": "http.response.start", "status": stale.status, "headers": stale.headers})
+        await visit.send({"type": "http.response.body", "body": stale.body})
 
     async def _after_effect(self, visit: Visit, fault: Fault, receive: Receive) -> None:
         visit.scope[HALF_DONE] = fault.mode is FaultMode.HALF_DONE
-        status, headers, body = await self._collect(visit, receive)
+        answer = await self._collect(visit, receive)
         match fault.mode:
             case FaultMode.LOST:
-                await self._cut(visit, status)
-            case FaultMode.RESET:
-                self._record(visit, status, status)
-                await visit.send({"type": "http.response.start", "status": status, "headers": headers})
-                half = {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
-                await visit.send(half)
-                await _abort(visit.scope)
-            case FaultMode.GARBAGE:
-                await self._send(visit, status, "application/json", NOT_JSON, effect=status)
-            case _:
-                failure, content_type, answer = self.dialect.injected(visit.operation, 500, None)
-                await self._send(visit, failure, content_type, answer, effect=status)
+                await self._cut(visit, answer.status)
+            case FaultMode.MUTE:
+                self._record(visit, 0, answer.status)
+                await self._wait(fault.seconds)
+                await self._cut(visit, answer.status)
+            case FaultMode.HALF_DONE:
+                failure, content_type, body = self.dialect.injected(visit.operation, 500, None)
+                await self._send(visit, failure, content_type, body, effect=answer.status)
+            case mode:
+                await self._damaged(visit, damaged(answer, mode))
+
+    async def _damaged(self, visit: Visit, damage: Damage) -> None:
+        answer = damage.answer
+        self._record(visit, answer.status, answer.status)
+        await visit.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        body = {"type": "http.response.body", "body": answer.body, "more_body": damage.ends is not Ends.WHOLE}
+        await visit.send(body)
+        if damage.ends is Ends.RESET:
+            await abort(visit.scope)
+        elif damage.ends is Ends.CLOSED:
+            await end(visit.scope)
 
     async def _pass(self, visit: Visit, receive: Receive) -> None:
         async def send(message: Message) -> None:
@@ -136,7 +150,7 @@ class Gate:
                 self._record(visit, message["status"], message["status"])
             await visit.send(message)
 
-        await self.app(visit.scope, _replay(visit.body, receive), send)
+        await self._show(visit, receive, send)
 
     async def _collect(self, visit: Visit, receive: Receive) -> Answer:
         start: Message = {"status": 500, "headers": []}
@@ -148,8 +162,13 @@ class Gate:
             else:
                 chunks.append(message.get("body", b""))
 
-        await self.app(visit.scope, _replay(visit.body, receive), send)
-        return start["status"], list(start["headers"]), b"".join(chunks)
+        await self._show(visit, receive, send)
+        return Answer(start["status"], list(start["headers"]), b"".join(chunks))
+
+    async def _show(self, visit: Visit, receive: Receive, send: Send) -> None:
+        if visit.operation.writes:
+            visit.before = self.dialect.revision
+        await self.app(visit.scope, replay(visit.body, receive), send)
 
     async def _answer(self, visit: Visit, status: int, retry_after: int | None) -> None:
         status, content_type, body = self.dialect.injected(visit.operation, status, retry_after)
@@ -181,7 +200,7 @@ class Gate:
 
     async def _cut(self, visit: Visit, effect: int | None) -> None:
         self._record(visit, 0, effect)
-        await _abort(visit.scope)
+        await abort(visit.scope)
 
     def _record(self, visit: Visit, status: int, effect: int | None) -> None:
         if visit.recorded:
@@ -198,47 +217,7 @@ class Gate:
             headers=headers,
             status=status,
             effect=effect,
+            changed=visit.before is not None and self.dialect.revision != visit.before,
             fault=None if visit.fault is None else visit.fault.id,
             body=self.dialect.decode(headers.get("content-type", ""), visit.body) if visit.body else None,
         )
-
-
-def _target(scope: Scope) -> str:
-    """Path and query."""
-    query = scope["query_string"].decode("latin-1")
-    return f"{scope['path']}?{query}" if query else scope["path"]
-
-
-async def _abort(scope: Scope) -> None:
-    """Resets the connection and lets the server notice, so that it does not complain about a missing answer."""
-    transport = scope["state"]["transport"]
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_ZERO)
-    transport.abort()
-    for _ in range(3):
-        await asyncio.sleep(0)
-
-
-async def _read(receive: Receive) -> bytes | None:
-    chunks: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(chunks)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    first = True
-
-    async def replay() -> Message:
-        nonlocal first
-        if first:
-            first = False
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await receive()
-
-    return replay

@@ -35,6 +35,8 @@ class RequestRecord:
     """What the client saw; 0 when the connection was cut without an answer."""
     effect: int | None
     """What the world itself answered; None when a fault kept the request from it."""
+    changed: bool
+    """Whether the world was another one after it."""
     fault: str | None
     """Id of the fault that fired."""
     body: Any
@@ -58,6 +60,7 @@ class RequestLog(Sequence[RequestRecord]):
         operation: Operation,
         status: int,
         effect: int | None,
+        changed: bool,
         fault: str | None,
         body: Any,
     ) -> RequestRecord:
@@ -76,6 +79,7 @@ class RequestLog(Sequence[RequestRecord]):
                 writes=operation.writes,
                 status=status,
                 effect=effect,
+                changed=changed,
                 fault=fault,
                 body=body,
             )

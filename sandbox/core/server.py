@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 START_SECONDS = 15.0
 STOP_SECONDS = 10.0
+BACKLOG = 512
 
 
 class _Protocol(HttpToolsProtocol):
@@ -20,22 +21,49 @@ class _Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered."""
+        cycle: RequestResponseCycle | None = getattr(self, "cycle", None)
+        return cycle is None or cycle.response_complete
+
 
 class _Server(Server):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.listening = threading.Event()
+        self._shut: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self.lifespan.state["shut"] = self.shut
         self.listening.set()
+
+    def shut(self, seconds: float) -> None:
+        """Takes no connections for so long, and resets those that wait for their next request."""
+        if self._shut is None or self._shut.done():
+            self._shut = asyncio.ensure_future(self._reopen_after(seconds))
+
+    async def _reopen_after(self, seconds: float) -> None:
+        address = self.servers[0].sockets[0].getsockname()
+        self.servers.pop().close()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _Protocol) and connection.idle:
+                connection.transport.abort()
+        await asyncio.sleep(seconds)
+        listening = socket.create_server(address, backlog=BACKLOG)
+        loop = asyncio.get_running_loop()
+        self.servers.append(await loop.create_server(self._protocol, sock=listening, backlog=BACKLOG))
+
+    def _protocol(self) -> asyncio.Protocol:
+        return _Protocol(self.config, self.server_state, self.lifespan.state)
 
 
 class BackgroundServer:
     """A listening socket from the first moment, and a thread that serves it."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        self._socket = socket.create_server((host, port), backlog=512)
+        self._socket = socket.create_server((host, port), backlog=BACKLOG)
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://{host}:{self.port}"
         config = Config(

@@ -60,6 +60,11 @@ class World(ABC):
         """What a request asks for; a platform with one address for everything looks into headers and body."""
         return by_method(method, target)
 
+    @property
+    @abstractmethod
+    def revision(self) -> object:
+        """Another value after every change of what clients can change."""
+
     @abstractmethod
     def decode(self, content_type: str, body: bytes) -> Any:
         """A request's body for the log; never raises."""

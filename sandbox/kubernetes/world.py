@@ -26,9 +26,14 @@ SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 NODES = ("node-a", "node-b")
 MESSAGES = {
     401: "Unauthorized",
+    408: "the server responded with the status code 408 but did not return more information",
+    409: 'Operation cannot be fulfilled on resourcequotas "quota": the object has been modified; '
+    "please apply your changes to the latest version and try again",
     429: "the server has received too many requests and has asked us to try again later",
     500: "Internal error occurred: injected by the sandbox",
+    502: 'an error on the server ("Bad Gateway") has prevented the request from succeeding',
     503: "the server is currently unable to handle the request",
+    504: "Timeout: request did not complete within requested timeout - context deadline exceeded",
 }
 
 
@@ -120,6 +125,11 @@ class KubernetesWorld(World):
     def close_streams(self) -> None:
         """Ends every watch."""
         self.cluster.store.close()
+
+    @property
+    def revision(self) -> int:
+        """The newest resourceVersion."""
+        return self.cluster.store.revision
 
     def decode(self, content_type: str, body: bytes) -> Any:
         """JSON, YAML or protobuf as data, else text."""

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 
 from providers.connectors import Connectors
 from providers.values import DeploymentType, Manifest
-from sandbox.core.requests import RequestRecord
 from sandbox.kubernetes.controllers.manager import Pace
 from tests.durability.traps import TrappedCluster, TrappedFoundation, TrappedRegion, TrappedWorld
+from tests.providers.applied import in_words
 from tests.providers.asg.platform import AsgPlatform
 from tests.providers.ecs.platform import EcsPlatform
 from tests.providers.helm.charts import WEB
@@ -33,10 +33,6 @@ PLACES = {"one": ("first",), "parallel": ("first", "second")}
 
 _VERSION = "<+pipeline.variables.version>"
 _HERE = "<+env.identifier>"
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_HOUSEKEEPING = re.compile("^DELETE .*/secrets/")
-# Where AWS requests say what they are about.
-_SUBJECTS = ("service", "family", "ResourceId", "resourceId", "AutoScalingGroupName", "LaunchTemplateName")
 
 Document = dict[str, Any]
 
@@ -67,13 +63,8 @@ class Scene:
         return path
 
     def effects(self, since: int) -> list[str]:
-        """What was changed at the platform, after the first `since` times, in words that fit every run.
-
-        Not the deletion of a release's oldest records, which happens when there are enough newer ones. Nor helm's
-        own records: each helm makes one, so where one was killed there is one more, which stays as it left it.
-        """
-        found = [_described(record) for record in self.world.effects[since:] if not _is_helms_own(record)]
-        return [effect for effect in found if not _HOUSEKEEPING.search(effect)]
+        """What was changed at the platform, after the first `since` times, in words that fit every run."""
+        return in_words(self.world.effects[since:])
 
     def unsettled(self) -> list[str]:
         """The releases of helm whose newest record does not say that it is deployed."""
@@ -186,19 +177,6 @@ def _write_chart(directory: Path, names: str) -> None:
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(re.sub(rf"\b{names}\b", "{{ .Release.Name }}", text) if "templates/" in name else text)
-
-
-def _is_helms_own(record: RequestRecord) -> bool:
-    return record.user_agent.startswith("Helm/") and "/secrets" in record.path
-
-
-def _described(record: RequestRecord) -> str:
-    """The operation and what it is about, without what differs from run to run."""
-    operation = record.operation.partition("?")[0]
-    body: Any = record.body
-    named = [str(body[key]) for key in _SUBJECTS if key in body] if isinstance(record.body, dict) else []
-    subject = next(iter(named), "")
-    return re.sub(r"\b(v?)\d+\b", r"\1N", _UUID.sub("ID", f"{operation} {subject}".strip()))
 
 
 def _kubernetes(directory: Path) -> Scene:

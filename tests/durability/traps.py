@@ -1,7 +1,7 @@
 """Worlds that can do something at the very n-th request of Unship, on their own thread, before they go on.
 
 Nothing sleeps and nothing polls: the trap springs while the request is being served, so that a kill lands exactly
-where it is meant to. These worlds also tell which requests changed something, from their own state.
+where it is meant to.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from abc import abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,14 +82,13 @@ class TrappedWorld(World):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.trap: Trap | None = None
-        self.effects: list[RequestRecord] = []
-        """The requests that changed something, whoever sent them."""
         faults = _Faults(self)
         self.faults, self.requests = faults, _Log(self, faults)
 
-    @abstractmethod
-    def state_mark(self) -> object:
-        """A value that differs after every request that has changed something."""
+    @property
+    def effects(self) -> list[RequestRecord]:
+        """The requests that changed something, whoever sent them."""
+        return [record for record in self.requests if record.changed]
 
     def set(self, trap: Trap | None) -> None:
         """Set this trap and none other."""
@@ -103,13 +101,10 @@ class _Faults(FaultBook):
     def __init__(self, world: TrappedWorld) -> None:
         super().__init__()
         self._world = world
-        self.mark: object = None
         self.trap: Trap | None = None
         """The one that was set when the request came in: another one is not meant for it."""
 
     def match(self, method: str, target: str, user_agent: str, operation: Operation) -> InjectedFault | None:
-        if operation.writes:
-            self.mark = self._world.state_mark()
         trap = self.trap = self._world.trap
         at_once = trap is not None and trap.moment in (Moment.BEFORE, Moment.HELD)
         if trap is not None and at_once and trap.counts(user_agent, operation.name, operation.writes):
@@ -120,7 +115,7 @@ class _Faults(FaultBook):
 
 
 class _Log(RequestLog):
-    """Sees each request as its answer begins; a world takes a request in one step, so no other comes between."""
+    """Sees each request as its answer begins."""
 
     def __init__(self, world: TrappedWorld, faults: _Faults) -> None:
         super().__init__()
@@ -129,8 +124,6 @@ class _Log(RequestLog):
 
     def append(self, **fields: Any) -> RequestRecord:
         record = super().append(**fields)
-        if record.writes and self._world.state_mark() != self._faults.mark:
-            self._world.effects.append(record)
         trap = self._world.trap
         if trap is not self._faults.trap or trap is None or trap.moment not in (Moment.AFTER, Moment.ANSWERED):
             return record
@@ -146,29 +139,13 @@ class _Log(RequestLog):
 class TrappedCluster(TrappedWorld, KubernetesWorld):
     """A cluster with traps."""
 
-    def state_mark(self) -> object:
-        return self.cluster.store.revision
-
 
 class TrappedRegion(TrappedWorld, AwsWorld):
     """A region with traps."""
 
-    def state_mark(self) -> object:
-        return (
-            self.containers.state.revision,
-            self.scaling.revision,
-            repr(self.auto_scaling.groups),
-            repr(self.ec2.launch_templates.all()),
-            repr(self.load_balancing.routing.listeners),
-            repr(self.load_balancing.routing.rules),
-        )
-
 
 class TrappedFoundation(TrappedWorld, CloudFoundryWorld):
     """A foundation with traps."""
-
-    def state_mark(self) -> object:
-        return self.foundation.changes
 
 
 @contextmanager

@@ -19,6 +19,7 @@ NAMESPACE = "staging"
 class ClusterPlatform(Platform):
     """What the platforms on a cluster have in common: the shop as the cluster's own state has it."""
 
+    of_failures = "^PATCH .*/secrets/unship"
     _world: KubernetesWorld
 
     @property

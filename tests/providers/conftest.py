@@ -20,10 +20,12 @@ pytest.register_assert_rewrite(
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The contract runs over the platform whose folder it stands in, with each of its strategies in turn."""
+    folder = metafunc.definition.path.parent.name
+    found = sorted(name for name in PLATFORMS if name.startswith(f"{folder}-"))
     if "platform" in metafunc.fixturenames:
-        folder = metafunc.definition.path.parent.name
-        found = sorted(name for name in PLATFORMS if name.startswith(f"{folder}-"))
         metafunc.parametrize("platform", found, indirect=True)
+    if "platform_name" in metafunc.fixturenames:
+        metafunc.parametrize("platform_name", found)
 
 
 @pytest.fixture

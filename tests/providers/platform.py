@@ -29,6 +29,12 @@ class Platform(ABC):
     """How many operations a deployment and its rollback take at least to change what they change."""
     loses_many_answers: bool = True
     """Whether an attempt comes to its end where several of its requests get no answer."""
+    contended: str = ""
+    """A pattern of the operations to which the platform may say that something else is not done yet."""
+    waits_for_ever: bool = False
+    """Whether a step that gets no answer ends with its time only: then it is taken again."""
+    of_failures: str = "$^"
+    """A pattern of the effects by which a step that fails notes that, or takes back what it did."""
     deploy_steps: Steps
     rollback_steps: Steps
 

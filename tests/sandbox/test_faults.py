@@ -47,7 +47,15 @@ def test_answers_without_an_effect(own_namespace: Namespace, fault: Fault, statu
 
 @pytest.mark.parametrize(
     ("mode", "effect"),
-    [(FaultMode.DROP, False), (FaultMode.HANG, False), (FaultMode.LOST, True), (FaultMode.RESET, True)],
+    [
+        (FaultMode.DROP, False),
+        (FaultMode.SHUT, False),
+        (FaultMode.HANG, False),
+        (FaultMode.MUTE, True),
+        (FaultMode.LOST, True),
+        (FaultMode.RESET, True),
+        (FaultMode.SHORT, True),
+    ],
 )
 def test_connections_that_are_cut(
     own_namespace: Namespace, caplog: pytest.LogCaptureFixture, mode: FaultMode, effect: bool
@@ -59,7 +67,8 @@ def test_connections_that_are_cut(
     assert stored(own_namespace) is effect
     record = own_namespace.world.requests.since(mark)[0]
     assert record.effect == (201 if effect else None)
-    assert record.status == (201 if mode is FaultMode.RESET else 0)
+    assert record.changed is effect
+    assert record.status == (201 if mode in (FaultMode.RESET, FaultMode.SHORT) else 0)
     assert injected.fired == 1
     assert injected.operations[0].startswith("POST /api/v1/namespaces/own/configmaps")
     assert [record.getMessage() for record in caplog.records if record.name != "httpx2"] == []
@@ -88,6 +97,38 @@ def test_garbage_after_the_effect(own_namespace: Namespace) -> None:
     with pytest.raises(ValueError, match="utf-8"):
         answer.json()
     assert stored(own_namespace)
+
+
+@pytest.mark.parametrize("mode", [FaultMode.TRUNCATED, FaultMode.EMPTY])
+def test_a_part_of_the_answer_in_good_order(own_namespace: Namespace, mode: FaultMode) -> None:
+    own_namespace.world.faults.add(on_create(mode))
+    answer = own_namespace.post("ConfigMap", config_map())
+    assert answer.status_code == 201
+    assert bool(answer.content) is (mode is FaultMode.TRUNCATED)
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
+        answer.json()
+    assert stored(own_namespace)
+
+
+def test_no_connection_for_a_while(own_namespace: Namespace) -> None:
+    own_namespace.world.faults.add(on_create(FaultMode.SHUT, seconds=0.2))
+    with pytest.raises(httpx2.ReadError):
+        own_namespace.post("ConfigMap", config_map())
+    refused = 0
+    while not stored(own_namespace):
+        try:
+            own_namespace.post("ConfigMap", config_map())
+        except httpx2.ConnectError:
+            refused += 1
+    assert refused
+
+
+def test_a_request_that_changes_nothing_is_no_change(own_namespace: Namespace) -> None:
+    mark = own_namespace.world.requests.mark
+    for _ in range(2):
+        own_namespace.apply("ConfigMap", "settings", config_map())
+    own_namespace.list("ConfigMap")
+    assert [record.changed for record in own_namespace.world.requests.since(mark)] == [True, False, False]
 
 
 def test_half_done_collection(own_namespace: Namespace) -> None:

@@ -92,8 +92,9 @@ class Clusters:
         tags = self._tagged(parameters)
         added: list[Object] = parameters["tags"]
         names = {item["key"] for item in added}
-        tags[:] = [item for item in tags if item["key"] not in names] + clone(added)
-        self._state.revision += 1
+        if not all(item in tags for item in added):
+            tags[:] = [item for item in tags if item["key"] not in names] + clone(added)
+            self._state.revision += 1
         return {}
 
     def _untag(self, parameters: Object) -> Object:

@@ -79,7 +79,7 @@ class ApplicationScaling:
             raise AwsError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
         self.targets[key] = changed
         self.tags.setdefault(changed["ScalableTargetARN"], {}).update(parameters.get("Tags") or {})
-        self.revision += 1
+        self.revision += changed != found
         return {"ScalableTargetARN": changed["ScalableTargetARN"]}
 
     def _new_target(self, key: Dimension) -> Object:

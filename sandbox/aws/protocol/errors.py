@@ -22,6 +22,18 @@ _FAILURES = {
     ("failed", "json"): ("ServerException", "Service Unavailable. Please try again later."),
 }
 
+_CONTENTION = {
+    "autoscaling": (500, "ResourceContention", "You already have a pending update to an Auto Scaling resource."),
+    "application-autoscaling": (500, "ConcurrentUpdateException", "There is a pending update of the resource."),
+    "ec2": (400, "ConcurrentTagAccess", "You can't run simultaneous commands to modify a tag of a resource."),
+    "ecs": (
+        400,
+        "ClientException",
+        "Too many concurrent attempts to create a new revision of the specified family.",
+    ),
+}
+"""What services answer to a request that meets another one; ECS to RegisterTaskDefinition, EC2 to CreateTags."""
+
 
 class AwsError(Exception):
     """What a service refuses; `status` is 400 unless its documentation says otherwise."""
@@ -102,11 +114,16 @@ def denied(protocol: str, user: str, action: str) -> AwsError:
 
 
 def injected(status: int, protocol: str, user: str, action: str) -> AwsError:
-    """The error that a service means with a status: 400 and 429 are both throttling, 401 is an expired token."""
+    """The error that a service means with a status: 400 and 429 are both throttling, 401 is an expired token,
+    409 is another request that is not done yet."""
     if status == 401:
         return expired(protocol)
     if status == 403:
         return denied(protocol, user, action)
+    service = action.partition(":")[0]
+    if status == 409 and service in _CONTENTION:
+        status, code, message = _CONTENTION[service]
+        return AwsError(code, message, status)
     kind = "throttled" if status in (400, 429) else "unavailable" if status == 503 else "failed"
     code, message = _FAILURES[kind, protocol]
     return AwsError(code, message, status)

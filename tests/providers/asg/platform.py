@@ -33,6 +33,7 @@ class AsgPlatform(Platform):
     """The service, rolled out by instance refreshes."""
 
     group = GROUP
+    contended = "^(autoscaling:|ec2:CreateTags)"
     fewest_announced = 2
 
     def __init__(self, directory: Path, *, tick: float = 0.005, world: AwsWorld | None = None) -> None:

@@ -15,6 +15,7 @@ from providers.aws.client import Accounts, Region
 from providers.aws.faults import code_of
 from providers.connectors import Connector, Connectors
 from providers.errors import ProviderError, ProviderNotFound, ProviderRefused, ProviderUnreachable
+from providers.retry import patience
 from providers.telemetry import PLATFORM_REQUESTS
 from sandbox.aws import AwsWorld
 from sandbox.aws.access import AccessKey
@@ -264,6 +265,18 @@ def test_what_was_turned_away_is_always_sent_again_after_the_time_asked_for(
         assert await region.call(*WHO, {}, "ask", repeatable=False)
         first, second = world.requests.since(mark)
         assert second.time - first.time >= 1
+
+    ask(connectors(spec_of(world, tmp_path), tmp_path), story)
+
+
+def test_no_answer_is_waited_for_longer_than_who_asks_has_patience(world: AwsWorld, tmp_path: Path) -> None:
+    async def story(region: Region) -> None:
+        assert await region.call(*WHO, {}, "ask")
+        world.faults.add(Fault(FaultMode.HANG, seconds=30, times=None))
+        with patience(0.3):
+            error = await refused(region)
+        assert isinstance(error, ProviderUnreachable)
+        assert "gave no answer in time" in error.message
 
     ask(connectors(spec_of(world, tmp_path), tmp_path), story)
 

@@ -57,6 +57,8 @@ class EcsPlatform(Platform):
     """Payments, rolling, with an autoscaler."""
 
     served = SERVED
+    of_failures = "RegisterScalableTarget"
+    contended = "^(ecs:RegisterTaskDefinition|application-autoscaling:)"
 
     def __init__(
         self, directory: Path, *, tick: float = 0.005, scaled: bool = True, world: AwsWorld | None = None

@@ -32,6 +32,7 @@ class HelmPlatform(ClusterPlatform):
     fewest_announced = 1
     # helm starts over after each answer that it lost, and does so a few times only.
     loses_many_answers = False
+    waits_for_ever = True
 
     def __init__(
         self,

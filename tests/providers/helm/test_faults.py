@@ -48,6 +48,17 @@ def test_a_passing_fault_is_outlasted_by_helm_run_again(helm: HelmPlatform, faul
     tell(helm, story)
 
 
+def test_credentials_that_ended_meanwhile_are_read_anew(helm: HelmPlatform) -> None:
+    async def story(story: Story) -> None:
+        await story.deploy(OLD, attempt("first"))
+        expired = helm.world.faults.add(replace(HELM, mode=FaultMode.EXPIRED, writes=True, skip=1))
+        await story.deploy(NEW, attempt("second"))
+        assert expired.fired == 1
+        assert set(helm.running()) == {NEW}
+
+    tell(helm, story)
+
+
 def test_credentials_that_are_not_accepted_in_the_middle(helm: HelmPlatform) -> None:
     async def story(story: Story) -> None:
         snapshot = await story.deployed_twice()
@@ -56,7 +67,7 @@ def test_credentials_that_are_not_accepted_in_the_middle(helm: HelmPlatform) -> 
         with pytest.raises(ProviderRefused, match="credentials") as refused:
             await story.roll_back(snapshot, back)
         assert refused.value.said
-        assert back.effects == 1, "it was not tried again"
+        assert back.effects == 2, "it was tried once more, with credentials that were read anew"
         helm.world.faults.clear()
         await story.roll_back(snapshot, attempt("third"))
         assert set(helm.running()) == {OLD}

@@ -12,7 +12,7 @@ import pytest
 from providers.errors import ProviderConflict
 from sandbox.core.faults import Fault, FaultMode
 from tests.providers.helm.platform import HelmPlatform
-from tests.providers.helm.stories import attempt, captured, fired, history, previewed, rewrite, upgrade
+from tests.providers.helm.stories import attempt, captured, fired, forget, history, previewed, rewrite, upgrade
 from tests.providers.stories import NEW, OLD, Story, tell
 
 LONG_AGO = "2001-01-01T00:00:00Z"
@@ -89,6 +89,36 @@ def test_a_helm_that_was_killed_is_recovered_from_by_the_repeated_step(helm: Hel
         found = history(helm, tmp_path)
         assert [entry[1] for entry in found] == ["superseded", "pending-upgrade", "superseded", "deployed"]
         assert found[2][2] == "Rollback to 1"
+
+    tell(helm, story)
+
+
+@pytest.mark.parametrize("description", ["Preparing upgrade", 'Upgrade "web" failed: connection reset'])
+def test_what_only_a_failed_rollback_calls_superseded_is_no_way_back(
+    helm: HelmPlatform, tmp_path: Path, description: str
+) -> None:
+    """Helm calls the revision before a rollback that fails superseded, whatever that was."""
+
+    async def story(story: Story) -> None:
+        for version in (OLD, "interrupted", OLD):
+            upgrade(helm, tmp_path, version)
+        rewrite(helm, 3, "failed", description='Rollback "web" failed: connection reset')
+        rewrite(helm, 2, "superseded", description=description)
+        assert (await captured(story, NEW)).revision == 1
+
+    tell(helm, story)
+
+
+def test_where_no_revision_that_came_up_is_left_nothing_is_removed(helm: HelmPlatform, tmp_path: Path) -> None:
+    async def story(story: Story) -> None:
+        upgrade(helm, tmp_path, OLD)
+        upgrade(helm, tmp_path, OLD)
+        rewrite(helm, 2, "pending-upgrade", last_deployed=LONG_AGO)
+        forget(helm, 1)
+        before = helm.state()
+        with pytest.raises(ProviderConflict, match="no revision that came up is left"):
+            await story.deploy(NEW, attempt("first"))
+        assert helm.state() == before
 
     tell(helm, story)
 

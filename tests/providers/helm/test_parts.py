@@ -20,7 +20,7 @@ from providers.errors import (
     ProviderRefused,
     ProviderTimedOut,
 )
-from providers.helm.failures import Unanswered, explained, failure
+from providers.helm.failures import Unaccepted, Unanswered, explained, failure
 from providers.helm.hiding import MOST, value_changes
 from providers.helm.home import kubeconfig_of, private_home
 from providers.helm.releases import Releases, Revision, Status
@@ -60,13 +60,23 @@ echo '{"status": {"token": "'$TOKEN'"}}'
             Unanswered,
         ),
         ('Error: create: failed to create: Post "http://x": EOF', Unanswered),
-        ("Error: query: failed to query with labels: Unauthorized", ProviderRefused),
+        ("Error: query: failed to query with labels: Unauthorized", Unaccepted),
         ('Error: UPGRADE FAILED: secrets is forbidden: User "u" cannot list resource "secrets"', ProviderRefused),
         ("Error: release: not found", ProviderNotFound),
         ('Error: Apply failed with 1 conflict: conflict with "kubectl-edit"', ProviderConflict),
         ("Error: UPGRADE FAILED: template: web/templates/all.yaml:1:2: nil pointer", ProviderRefused),
         ("Error: parse error at (web/templates/all.yaml:1): unexpected EOF", ProviderRefused),
         ("Error: cannot patch: unexpected EOF", Unanswered),
+        (
+            "Error: Timeout: request did not complete within requested timeout - context deadline exceeded",
+            Unanswered,
+        ),
+        ("Error: query: 0-length response with status code: 200 and content type: application/json", Unanswered),
+        ("Error: UPGRADE FAILED: resource Service/a/web not ready. status: Unknown, message:", Unanswered),
+        (
+            "Error: resource Service/a/web not ready. status: Unknown, message: context deadline exceeded",
+            ProviderTimedOut,
+        ),
         ("", ProviderRefused),
     ],
 )

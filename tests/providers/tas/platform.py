@@ -27,6 +27,9 @@ _GUID = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}")
 class TasPlatform(Platform):
     """The mailer, rolled over."""
 
+    of_failures = "^PATCH /vN/apps/ID$"
+    contended = "/builds|/actions/scale|^PATCH /v3/processes/"
+
     def __init__(self, directory: Path, *, tick: float = 0.005, world: CloudFoundryWorld | None = None) -> None:
         self._world = world or CloudFoundryWorld.start(tick=tick)
         directory.mkdir(parents=True, exist_ok=True)
