@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from server.health import health_routes
 from server.running import Running
+from server.slow_readers import HttpConnection
 
 _CLOSE_SECONDS = 1
 
@@ -51,7 +52,7 @@ def _application(running: Running) -> Starlette:
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpConnection,
         ws="none",
         lifespan="off",
         access_log=False,

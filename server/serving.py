@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from server import logs
 from server.app import create_app
 from server.operations_port import operations_port
+from server.request_heads import raise_descriptors
 from server.running import Running
 from server.settings import Settings, SettingsError
 from server.slow_readers import HttpConnection, WebSocketConnection
@@ -35,6 +36,7 @@ _STOP_SECONDS = 5
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; 0 after an end in order. Raises what the start may raise."""
     logs.configure(settings.log_format)
+    raise_descriptors()
     with ExitStack() as sockets:
         listener = sockets.enter_context(_bound(settings.host, settings.port, "UNSHIP_HOST, UNSHIP_PORT"))
         operations = None
