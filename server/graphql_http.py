@@ -63,7 +63,7 @@ class GraphQLHttp:
             await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | EventStream:
-        accept = _joined(request, "accept")
+        accept = _header(request, "accept") or None
         media_type = negotiate(accept)
         try:
             if request.method not in ("GET", "POST"):
@@ -72,11 +72,13 @@ class GraphQLHttp:
                 return HTMLResponse(self.explorer, headers=_PAGE_HEADERS)
             if media_type is None:
                 raise MalformedRequest(_NOT_ACCEPTABLE, status=406)
-            body = await self._body(request) if request.method == "POST" else None
-            wanted = _Wanted(accept, media_type, await self._caller(request))
-            if body is None:
+            if request.method == "GET":
+                wanted = _Wanted(accept, media_type, await self._caller(request))
                 return await self._run(parse_query_string(request.query_params), wanted, QUERY_ONLY)
-            return await self._run(parse_body(body), wanted, QUERY_AND_MUTATION)
+            self._check_content(request)
+            # Before the body: of a stranger nothing is kept.
+            wanted = _Wanted(accept, media_type, await self._caller(request))
+            return await self._run(parse_body(await self._body(request)), wanted, QUERY_AND_MUTATION)
         except MalformedRequest as refused:
             answer = refusal(refused.message, code_of(refused.status))
             return _response(answer, media_type, refused.status, refused.headers)
@@ -112,11 +114,19 @@ class GraphQLHttp:
         except CannotTell as error:
             raise MalformedRequest(str(error), status=503, headers={"retry-after": "1"}) from error
 
-    async def _body(self, request: Request) -> bytes:
-        _check_content(request)
-        declared = request.headers.get("content-length", "")
+    def _check_content(self, request: Request) -> None:
+        """JSON in UTF-8, not compressed, and not too much; anything else is a 415 or 413."""
+        kind, *parameters = (part.strip().lower() for part in _header(request, "content-type").split(";"))
+        charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
+        if kind != MediaType.JSON or charset not in ("utf-8", "utf8"):
+            raise MalformedRequest("Send `Content-Type: application/json` with a body in UTF-8.", status=415)
+        if _header(request, "content-encoding").lower() not in ("", "identity"):
+            raise MalformedRequest("Send the body without Content-Encoding.", status=415)
+        declared = _header(request, "content-length")
         if declared.isdecimal() and int(declared[:18]) > self.max_body_bytes:
             raise self._too_large()
+
+    async def _body(self, request: Request) -> bytes:
         body = bytearray()
         try:
             async with asyncio.timeout(_BODY_SECONDS):
@@ -155,23 +165,13 @@ def _wants_page(request: Request, accept: str | None) -> bool:
     return "query" not in request.query_params and names(accept, MediaType.HTML)
 
 
-def _joined(request: Request, header: str) -> str | None:
-    """A header that may come in several lines, as one."""
-    return ",".join(request.headers.getlist(header)) or None
+def _header(request: Request, name: str) -> str:
+    """A header that may come in several lines, as one; empty where there is none."""
+    return ",".join(request.headers.getlist(name))
 
 
 def _address(request: Request) -> str | None:
     return request.client.host if request.client else None
-
-
-def _check_content(request: Request) -> None:
-    """JSON in UTF-8, not compressed; anything else is a 415."""
-    kind, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
-    if kind != MediaType.JSON or charset not in ("utf-8", "utf8"):
-        raise MalformedRequest("Send `Content-Type: application/json` with a body in UTF-8.", status=415)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise MalformedRequest("Send the body without Content-Encoding.", status=415)
 
 
 def _mutation_by_get() -> MalformedRequest:

@@ -72,7 +72,7 @@ async def _run(
     operations: socket.socket | None,
     settings: Settings,
 ) -> int:
-    async with operations_port(operations, app.state.running):
+    async with operations_port(operations, app.state.running, settings.callable_hosts):
         # Not uvicorn's own lifespan: it answers a start that fails with a traceback instead of raising it.
         async with app.router.lifespan_context(app):
             # What the start has made lives as long as the process; looking for garbage in it took 0.15 s a time.

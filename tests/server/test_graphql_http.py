@@ -274,7 +274,7 @@ def test_a_browser_gets_the_page_and_a_client_does_not(http: httpx2.Client) -> N
         ({"host": "[::1]:8000"}, 200),
         ({"host": "evil.example"}, 403),
         ({"host": "127.0.0.1.evil.example"}, 403),
-        ({"host": "localhost:8000@evil.example"}, 403),
+        ({"host": "localhost:8000@evil.example"}, 400),
         ({"origin": "http://localhost:3000"}, 200),
         ({"origin": "https://127.0.0.1"}, 200),
         ({"origin": "https://evil.example"}, 403),

@@ -260,6 +260,16 @@ def test_a_frame_over_64_kib_is_refused(tiny: Running) -> None:
         assert closing(connection)[0] == 1009
 
 
+@pytest.mark.parametrize("frames", [[b"\xff"], [b'{"type": "ping\xc3', b'"}'], [b"\xed\xa0\x80"]])
+def test_broken_utf8_closes_with_1007_and_is_no_error_of_ours(
+    tiny: Running, caplog: pytest.LogCaptureFixture, frames: list[bytes]
+) -> None:
+    with acknowledged(tiny) as connection:
+        connection.send(iter(frames) if len(frames) > 1 else frames[0], text=True)
+        assert closing(connection) == (1007, "")
+    assert caplog.records == []
+
+
 def test_no_compression_is_negotiated(tiny: Running) -> None:
     with connect(tiny.socket_url, subprotocols=[PROTOCOL], compression="deflate") as connection:
         assert connection.response is not None

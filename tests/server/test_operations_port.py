@@ -135,6 +135,13 @@ def test_readiness_is_the_same_on_both_ports_and_follows_the_database(ward: Ward
     assert ward.get("/readyz").status_code == 200
 
 
+def test_a_page_under_a_foreign_name_reads_no_metrics(ward: Ward) -> None:
+    for path in ("metrics", "livez", "readyz"):
+        for host, status in (("evil.example", 403), ("10.0.0.7:9464", 200), ("localhost", 200)):
+            answer = httpx2.get(f"http://127.0.0.1:{ward.port}/{path}", headers={"host": host})
+            assert answer.status_code == status
+
+
 def test_what_a_dead_process_had_begun_is_taken_up_and_told(ward: Ward) -> None:
     assert ward.unship.apply(WAITING) == []
     execution = ward.unship.run("waiting")
