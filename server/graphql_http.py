@@ -17,7 +17,7 @@ from strawberry.types.graphql import OperationType as Kind
 
 from providers.tracing import TRACING
 from server import json_codec
-from server.callers import Caller, CannotTell, Door, Unauthenticated, authorization_of
+from server.callers import Caller, CannotTell, Door, Unauthenticated, Unwelcome, authorization_of
 from server.event_stream import EventStream
 from server.graphql_request import GraphQLRequest, MalformedRequest, code_of, parse_body, parse_query_string
 from server.graphql_service import (
@@ -110,7 +110,7 @@ class GraphQLHttp:
         try:
             return await self.door.admit(authorization_of(request.headers), _address(request))
         except Unauthenticated as refused:
-            raise MalformedRequest(str(refused), status=401, headers=_CHALLENGE) from refused
+            raise MalformedRequest(str(refused), status=401, headers=_challenge(refused)) from refused
         except CannotTell as error:
             raise MalformedRequest(str(error), status=503, headers={"retry-after": "1"}) from error
 
@@ -153,7 +153,6 @@ _PAGE_HEADERS = {
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
 }
-_CHALLENGE = {"www-authenticate": 'Bearer realm="unship", error="invalid_token"'}
 _NOT_ACCEPTABLE = "Accept names none of application/graphql-response+json, application/json, text/event-stream."
 _SUBSCRIBE_ELSEWHERE = (
     "A subscription needs a stream: send `Accept: text/event-stream`, or use a WebSocket with the subprotocol"
@@ -163,6 +162,12 @@ _SUBSCRIBE_ELSEWHERE = (
 
 def _wants_page(request: Request, accept: str | None) -> bool:
     return "query" not in request.query_params and names(accept, MediaType.HTML)
+
+
+def _challenge(refused: Unauthenticated) -> dict[str, str]:
+    """Whoever has shown nothing is told of no error (RFC 6750, 3.1)."""
+    error = "" if refused.why is Unwelcome.MISSING else ', error="invalid_token"'
+    return {"www-authenticate": f'Bearer realm="unship"{error}'}
 
 
 def _header(request: Request, name: str) -> str:
