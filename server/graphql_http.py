@@ -135,11 +135,11 @@ class GraphQLHttp:
                     if len(body) > self.max_body_bytes:
                         raise self._too_large()
         except TimeoutError as error:
-            raise MalformedRequest(
-                f"The request body did not arrive within {_BODY_SECONDS:.0f} seconds.",
-                status=408,
-                headers={"connection": "close"},
-            ) from error
+            message = f"The request body did not arrive within {_BODY_SECONDS:.0f} seconds."
+            raise MalformedRequest(message, status=408, headers={"connection": "close"}) from error
+        except asyncio.CancelledError as error:
+            # The end of the process waits no longer.
+            raise MalformedRequest("The server is shutting down; send it again.", status=503) from error
         return bytes(body)
 
     def _too_large(self) -> MalformedRequest:
