@@ -20,6 +20,7 @@ from server.request_heads import PromptHeads
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
+    from websockets.frames import Frame
 
 _log = logging.getLogger("unship.graphql")
 
@@ -131,6 +132,11 @@ class WebSocketConnection(_BoundedPatience, WebSocketsSansIOProtocol):
         """Comes back when there is room again: nothing more is made for a client that has not taken this."""
         await super().send(message)
         await self.writable.wait()
+
+    def handle_cont(self, event: Frame) -> None:
+        """What is empty is not kept: no bound on the bytes of a message would ever stop it."""
+        if event.data or event.fin:
+            super().handle_cont(event)
 
     def send_receive_event_to_app(self) -> None:
         """Broken UTF-8 closes the socket with 1007, as there, but is no error of the server."""
