@@ -12,7 +12,7 @@ import pytest
 
 from server import request_heads
 from tests.server.test_graphql_socket import acknowledged
-from tests.server.tiny import Running
+from tests.server.tiny import Running, serving_tiny_schema
 
 BODY = b'{"query": "{ hello }"}'
 HOST = b"Host: localhost\r\n"
@@ -71,6 +71,19 @@ def test_who_does_not_send_a_head_in_time_is_let_go(
     assert ask(tiny, sent).count(b"HTTP/1.1 ") <= 1
 
 
+def test_who_begins_another_request_has_no_more_time_for_it(
+    tiny: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where anything has come, the server below no longer counts the time of an idle connection."""
+    monkeypatch.setattr(request_heads, "HEAD_SECONDS", 0.5)
+    for begun in (b"GET /gra", b"\r\n"):
+        with connected(tiny) as connection:
+            connection.sendall(GET + b"\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+            connection.sendall(begun)
+            everything(connection)
+
+
 def test_who_is_answered_may_take_longer(tiny: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_heads, "HEAD_SECONDS", 0.2)
     with connected(tiny) as connection, acknowledged(tiny) as follower:
@@ -107,12 +120,16 @@ def test_what_is_no_body_ends_somewhere(tiny: Running, begun: bytes) -> None:
             connection.sendall(b"x" * 100_000_000)
 
 
-def test_a_body_in_small_chunks_is_a_body(tiny: Running) -> None:
-    body = BODY + b" " * 40_000
-    chunks = b"".join(b"8\r\n" + body[at : at + 8] + b"\r\n" for at in range(0, len(body) - 8, 8))
-    rest = body[len(body) - len(body) % 8 or -8 :]
-    last = b"%x\r\n" % len(rest) + rest + b"\r\n0\r\n\r\n"
-    assert ask(tiny, CHUNKED + b"Connection: close\r\n\r\n", chunks, last).endswith(ANSWER)
+def test_a_large_body_is_a_body() -> None:
+    body = BODY.ljust(2_000_000)
+    head = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with serving_tiny_schema() as running:
+        assert ask(running, head, body).endswith(ANSWER)
+
+
+def test_a_body_in_the_smallest_chunks_is_a_body(tiny: Running) -> None:
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in BODY.ljust(45_000))
+    assert ask(tiny, CHUNKED + b"Connection: close\r\n\r\n", chunks, b"0\r\n\r\n").endswith(ANSWER)
 
 
 def test_what_comes_after_the_body_is_no_header(tiny: Running) -> None:
