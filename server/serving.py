@@ -121,6 +121,8 @@ def config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
         lifespan="off",
         access_log=False,
         server_header=False,
+        # It would believe whoever calls from this machine; server/forwarded.py believes the operator's proxy.
+        proxy_headers=False,
         log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=shutdown_seconds,

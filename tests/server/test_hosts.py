@@ -94,3 +94,34 @@ def test_a_stranger_is_refused_before_the_body_is_read(closed: Running, rest: by
     with socket.create_connection(("127.0.0.1", closed.port), timeout=5) as connection:
         connection.sendall(POST + b"Content-Length: 60000\r\n" + rest)
         assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+
+
+class FrankDoor(ClosedDoor):
+    """Tells whoever it sends away as whom it has seen him."""
+
+    async def admit(self, authorization: str | None, address: str | None) -> Caller:
+        raise Unauthenticated(f"Not you, {address}.")
+
+
+@pytest.mark.parametrize(
+    ("told", "seen"),
+    [
+        (b"", "127.0.0.1"),
+        (b"X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1"),
+        (b"X-Forwarded-For: 192.0.2.1, 192.0.2.2\r\n", "192.0.2.2"),
+        (b"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-For: 2001:db8::1\r\n", "2001:db8::1"),
+        (b"X-Forwarded-For: 192.0.2.1, nobody\r\n", "127.0.0.1"),
+        (b"X-Forwarded-For: \r\n", "127.0.0.1"),
+    ],
+)
+def test_only_the_proxy_of_the_operator_tells_addresses(told: bytes, seen: str) -> None:
+    """What it has appended, and not what its client has sent; nobody else is believed, on this machine either."""
+    for behind_proxy in (True, False):
+        with serving_tiny_schema(FrankDoor(), behind_proxy=behind_proxy) as running:
+            expected = f"Not you, {seen if behind_proxy else '127.0.0.1'}.".encode()
+            assert expected in ask(running, GET + CLOSE + told + b"\r\n")
+            with socket.create_connection(("127.0.0.1", running.port), timeout=5) as connection:
+                connection.sendall(b"GET /graphql HTTP/1.1\r\nHost: localhost\r\n" + HANDSHAKE + told + b"\r\n")
+                assert connection.recv(65536).startswith(b"HTTP/1.1 101 ")
+                connection.sendall(b"\x81\x9a\0\0\0\0" + b'{"type":"connection_init"}')
+                assert expected in connection.recv(65536)
