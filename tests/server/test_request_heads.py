@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from server import request_heads
+from server import graphql_http, request_heads
 from tests.server.test_graphql_socket import acknowledged
 from tests.server.tiny import Running, serving_tiny_schema
 
@@ -84,6 +84,11 @@ def test_who_begins_another_request_has_no_more_time_for_it(
             everything(connection)
 
 
+def test_a_body_has_its_time_as_well(tiny: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphql_http, "_BODY_SECONDS", 0.2)
+    assert ask(tiny, POST + LENGTH + b"\r\n" + BODY[:-1]).startswith(b"HTTP/1.1 408 ")
+
+
 def test_who_is_answered_may_take_longer(tiny: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_heads, "HEAD_SECONDS", 0.2)
     with connected(tiny) as connection, acknowledged(tiny) as follower:
@@ -149,6 +154,32 @@ def test_a_client_that_offers_http_2_is_answered_by_http_1(tiny: Running, framed
     request = POST + offer + framed
     last = POST + b"Connection: close\r\n" + LENGTH + b"\r\n" + BODY
     assert ask(tiny, request[:at], request[at:] + last).count(ANSWER) == 2
+
+
+CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+LENGTHS = [
+    LENGTH + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+    b"Transfer-Encoding: chunked\r\n" + LENGTH + b"\r\n" + CHUNKS,
+    b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n" + CHUNKS,
+    b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNKS,
+    b"Transfer-Encoding: \x0bchunked\r\n\r\n" + CHUNKS,
+    b"Transfer-Encoding : chunked\r\n\r\n" + CHUNKS,
+    b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS.replace(b"\r\n", b"\n"),
+    LENGTH + b"Content-Length: 5\r\n\r\n" + BODY,
+    LENGTH + LENGTH + b"\r\n" + BODY,
+    LENGTH.replace(b": ", b": +") + b"\r\n" + BODY,
+    LENGTH + b"X: a\nTransfer-Encoding: chunked\r\n\r\n" + BODY,
+    LENGTH + b"X: a\r\n Transfer-Encoding: chunked\r\n\r\n" + BODY,
+    LENGTH + b"X: a\x00b\r\n\r\n" + BODY,
+    LENGTH + b"\r\n" + BODY + b"what is left over\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("rest", LENGTHS)
+def test_whose_length_could_be_read_in_two_ways_is_refused_and_let_go(tiny: Running, rest: bytes) -> None:
+    """Lest a proxy before the server sees other requests than the server does."""
+    answer = ask(tiny, POST + rest)
+    assert answer[answer.rindex(b"HTTP/1.1 ") :].startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.parametrize(
