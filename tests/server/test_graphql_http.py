@@ -69,6 +69,11 @@ def test_what_cannot_be_accepted_is_refused_with_406(http: httpx2.Client, accept
     assert response.json()["errors"][0]["extensions"] == {"code": "NOT_ACCEPTABLE"}
 
 
+def test_of_an_endless_accept_the_beginning_counts(http: httpx2.Client) -> None:
+    assert post(http, {"query": "{ hello }"}, f"{JSON}, {'a/b,' * 10_000}").status_code == 200
+    assert post(http, {"query": "{ hello }"}, f"{'a/b,' * 10_000} {JSON}").status_code == 406
+
+
 REQUEST_ERRORS = [
     ({"query": "{"}, "GRAPHQL_PARSE_FAILED"),
     ({"query": ""}, "GRAPHQL_PARSE_FAILED"),
