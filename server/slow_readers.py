@@ -1,7 +1,7 @@
 """The connections of uvicorn, with a bound on how long a client may leave unread what waits for it.
 
 uvicorn holds a writer back while its client does not read, for ever, and a transport that is closed waits for
-the client to take what is left, for ever too. Imports providers.telemetry and server.request_heads.
+the client to take what is left, for ever too. Imports providers.telemetry and its neighbours.
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ import struct
 import sys
 from typing import TYPE_CHECKING, cast
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
 from providers.telemetry import Tally, facts
 from server.request_heads import PromptHeads
+from server.socket_frames import OrderlyFrames
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
-    from websockets.frames import Frame
 
 _log = logging.getLogger("unship.graphql")
 
@@ -37,7 +35,6 @@ LEAST_BYTES = 32 * 1024
 # The kernel would take up to 4 MiB for each client that does not read. What is on its way does not count.
 _UNSENT_BYTES = 128 * 1024
 _CODE, _REASON = 1013, "The client does not read"
-_NO_HANDSHAKE = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class _BoundedPatience(asyncio.Protocol):
@@ -118,34 +115,13 @@ class HttpConnection(_BoundedPatience, PromptHeads):
         self.hurry()
 
 
-class WebSocketConnection(_BoundedPatience, WebSocketsSansIOProtocol):
+class WebSocketConnection(_BoundedPatience, OrderlyFrames):
     """Where the client does not read, it is told 1013, which it finds if it reads again soon, and then reset."""
-
-    def data_received(self, data: bytes) -> None:
-        """A handshake that cannot be read, all of which is the first data, is refused; uvicorn says nothing."""
-        super().data_received(data)
-        if not self.handshake_initiated and not self.transport.is_closing():
-            self.transport.write(_NO_HANDSHAKE)
-            self.transport.close()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Comes back when there is room again: nothing more is made for a client that has not taken this."""
         await super().send(message)
         await self.writable.wait()
-
-    def handle_cont(self, event: Frame) -> None:
-        """What is empty is not kept: no bound on the bytes of a message would ever stop it."""
-        if event.data or event.fin:
-            super().handle_cont(event)
-
-    def send_receive_event_to_app(self) -> None:
-        """Broken UTF-8 closes the socket with 1007, as there, but is no error of the server."""
-        if self.close_sent or self.curr_msg_data_type != "text" or _is_utf8(b"".join(self.frames)):
-            super().send_receive_event_to_app()
-        else:
-            self.frames = []
-            self.conn.send_close(1007)
-            self.handle_parser_exception()
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -161,14 +137,6 @@ class WebSocketConnection(_BoundedPatience, WebSocketsSansIOProtocol):
         self._transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self._transport.close()
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _socket_of(transport: asyncio.Transport) -> socket.socket:

@@ -211,6 +211,14 @@ def test_a_handshake_that_cannot_be_read_is_refused(tiny: Running, more: bytes) 
     assert ask(tiny, b"GET /graphql HTTP/1.1\r\n" + HOST + HANDSHAKE + more).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("version", [b"8", b"14", b"x", b"13, 8"])
+def test_another_version_of_websocket_is_told_the_one_that_is_spoken(tiny: Running, version: bytes) -> None:
+    handshake = HANDSHAKE.replace(b"Version: 13", b"Version: " + version)
+    answer = ask(tiny, b"GET /graphql HTTP/1.1\r\n" + HOST + handshake + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 426 ")
+    assert b"\r\nsec-websocket-version: 13\r\n" in answer
+
+
 def test_a_tunnel_is_not_made(tiny: Running) -> None:
     for head in (HOST, HOST + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n"):
         with connected(tiny) as connection:
