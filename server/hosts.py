@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 _PORT = r"(?::\d{0,5})?"
 _WELL_FORMED = re.compile(rf"(?:\[[0-9a-f:.]+\]|[a-z0-9._~%!$&'()*+,;=-]+){_PORT}", re.IGNORECASE)
-_ADDRESS = re.compile(rf"(?:\[[0-9a-f:.]+\]|\d{{1,3}}(?:\.\d{{1,3}}){{3}}){_PORT}", re.IGNORECASE)
+_ADDRESS = re.compile(rf"(?:localhost|\[[0-9a-f:.]+\]|\d{{1,3}}(?:\.\d{{1,3}}){{3}}){_PORT}", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
