@@ -106,6 +106,8 @@ class PromptHeads(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.cycle.response_complete:
+            # What has come of a body that nobody wanted would stay for as long as the connection.
+            self.cycle.body = bytearray()
             self._expect_head()
 
     def handle_websocket_upgrade(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Generator
 import pytest
 
 from server.callers import Caller, Unauthenticated
+from server.slow_readers import HttpConnection
 from tests.server.test_request_heads import ANSWER, BODY, GET, HANDSHAKE, JSON, LENGTH, POST, ask
 from tests.server.tiny import Running, serving_tiny_schema
 
@@ -89,11 +90,15 @@ def test_what_a_foreign_page_loads_is_not_run(tiny: Running, headers: bytes, sta
     assert ask(tiny, GET + CLOSE + headers + b"\r\n").startswith(b"HTTP/1.1 %d " % status)
 
 
-@pytest.mark.parametrize("rest", [b"Expect: 100-continue\r\n\r\n", b'\r\n{"query": '])
+@pytest.mark.parametrize("rest", [b"Expect: 100-continue\r\n\r\n", b'\r\n{"query": ' + b"x" * 20_000])
 def test_a_stranger_is_refused_before_the_body_is_read(closed: Running, rest: bytes) -> None:
+    before = set(closed.server.server_state.connections)
     with socket.create_connection(("127.0.0.1", closed.port), timeout=5) as connection:
         connection.sendall(POST + b"Content-Length: 60000\r\n" + rest)
         assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+        (ours,) = set(closed.server.server_state.connections) - before
+        assert isinstance(ours, HttpConnection)
+        assert not ours.cycle.body
 
 
 class FrankDoor(ClosedDoor):
