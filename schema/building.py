@@ -8,6 +8,7 @@ from graphql import GraphQLError, GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
+from schema.discretion import hush
 from schema.documents import Documents
 from schema.errors import coded
 from schema.executing import MOST_ROWS, Executor
@@ -45,7 +46,9 @@ class Schema(strawberry.Schema):
         execution_context: ExecutionContext | None = None,  # noqa: ARG002 - the overridden method's name
     ) -> None:
         """Make each error fit to be seen, on every transport."""
-        errors[:] = coded(errors, guesses=self.documents.policy.open)
+        errors[:] = coded(errors)
+        if not self.documents.policy.open:
+            hush(errors, self.documents.schema.type_map)
 
     def _get_custom_context_kwargs(
         self, operation_extensions: dict[str, Any] | None = None, *, sync: bool = False

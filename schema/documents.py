@@ -26,6 +26,7 @@ from graphql import (
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
+from schema.discretion import hush
 from schema.errors import coded
 from schema.limits import Policy
 from schema.measuring import Fragments, Shape, few, repeats_of, shape_of, within
@@ -188,4 +189,7 @@ class Documents:
         other rules, and that is said alone."""
         rules = _TANGLES if tangled else self._rules
         found = validate(self.schema, tree, rules, max_errors=_MOST_ERRORS, hide_suggestions=not self.policy.open)
-        return tuple(coded(found))
+        errors = coded(found)
+        if not self.policy.open:
+            hush(errors, self.schema.type_map)
+        return tuple(errors)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import secrets
 from collections.abc import Sequence
 
@@ -13,21 +12,15 @@ from db.outages import is_outage, outage_in_words
 from resolvers.errors import InputRefused
 
 logger = logging.getLogger(__name__)
-_GUESS = re.compile(r" Did you mean [^?]*\?")
 
 
-def coded(errors: Sequence[GraphQLError], *, guesses: bool = True) -> list[GraphQLError]:
+def coded(errors: Sequence[GraphQLError]) -> list[GraphQLError]:
     """The errors as a client may see them, with `extensions.code`; applied twice they stay the same.
 
-    Fields that fail for one and the same reason share one line of the log. Without `guesses` they do not say what
-    was perhaps meant, which would tell the schema name by name.
+    Fields that fail for one and the same reason share one line of the log.
     """
     incidents: dict[int, str] = {}
-    shown = [_coded(error, incidents) for error in errors]
-    if not guesses:
-        for error in shown:
-            error.message = _GUESS.sub("", error.message)
-    return shown
+    return [_coded(error, incidents) for error in errors]
 
 
 def _coded(error: GraphQLError, incidents: dict[int, str]) -> GraphQLError:

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from db.queries.operation import migration
 from db.security.access import Standing
@@ -22,9 +23,10 @@ from schema.building import build
 from schema.context import Origin, RequestContext
 from schema.documents import Document
 from server.audit_key import sealing_key
-from server.callers import Caller, TokenDoor, Verifier
+from server.callers import Caller, Door, TokenDoor, Verifier
 from server.explorer import explorer_page
 from server.health import health_routes
+from server.hosts import AllowedHosts
 from server.refused_credentials import RefusedCredentials, WatchedDoor
 from server.refusing import PlainlyStarting
 from server.routes import graphql_routes
@@ -63,18 +65,22 @@ def application(settings: Settings, connectors: Connectors) -> Starlette:
     schema = build(policy_of(settings))
     load = load_of(settings, schema.pace)
     service = WatchedService(schema, schema.documents, load, new_context, running.leaving)
-    page = explorer_page() if settings.shows_schema else None
     door = WatchedDoor(_door(settings, running), refused)
-    app = PlainlyStarting(
-        routes=[
-            Route("/", RedirectResponse("/graphql")),
-            *health_routes(running),
-            *graphql_routes(service, door, settings, running.draining, page),
-        ],
-        lifespan=lifespan,
-    )
+    app = PlainlyStarting(routes=_routes(service, door, settings, running), lifespan=lifespan)
+    # Such a redirect would go to whatever host the request names, and by http behind a proxy that speaks TLS.
+    app.router.redirect_slashes = False
     app.state.running, app.state.connectors = running, connectors
     return app
+
+
+def _routes(service: WatchedService, door: Door, settings: Settings, running: Running) -> list[BaseRoute]:
+    page = explorer_page() if settings.shows_schema else None
+    hosts = settings.callable_hosts
+    return [
+        Route("/", RedirectResponse("/graphql"), middleware=[Middleware(AllowedHosts, hosts=hosts)]),
+        *health_routes(running, hosts),
+        *graphql_routes(service, door, settings, running.draining, page),
+    ]
 
 
 def _door(settings: Settings, running: Running) -> TokenDoor:

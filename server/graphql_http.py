@@ -17,7 +17,7 @@ from strawberry.types.graphql import OperationType as Kind
 
 from providers.tracing import TRACING
 from server import json_codec
-from server.callers import Caller, CannotTell, Door, Unauthenticated, authorization_of
+from server.callers import Caller, CannotTell, Door, Unauthenticated, Unwelcome, authorization_of
 from server.event_stream import EventStream
 from server.graphql_request import GraphQLRequest, MalformedRequest, code_of, parse_body, parse_query_string
 from server.graphql_service import (
@@ -63,7 +63,7 @@ class GraphQLHttp:
             await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response | EventStream:
-        accept = _joined(request, "accept")
+        accept = _header(request, "accept") or None
         media_type = negotiate(accept)
         try:
             if request.method not in ("GET", "POST"):
@@ -72,11 +72,13 @@ class GraphQLHttp:
                 return HTMLResponse(self.explorer, headers=_PAGE_HEADERS)
             if media_type is None:
                 raise MalformedRequest(_NOT_ACCEPTABLE, status=406)
-            body = await self._body(request) if request.method == "POST" else None
-            wanted = _Wanted(accept, media_type, await self._caller(request))
-            if body is None:
+            if request.method == "GET":
+                wanted = _Wanted(accept, media_type, await self._caller(request))
                 return await self._run(parse_query_string(request.query_params), wanted, QUERY_ONLY)
-            return await self._run(parse_body(body), wanted, QUERY_AND_MUTATION)
+            self._check_content(request)
+            # Before the body: of a stranger nothing is kept.
+            wanted = _Wanted(accept, media_type, await self._caller(request))
+            return await self._run(parse_body(await self._body(request)), wanted, QUERY_AND_MUTATION)
         except MalformedRequest as refused:
             answer = refusal(refused.message, code_of(refused.status))
             return _response(answer, media_type, refused.status, refused.headers)
@@ -108,15 +110,23 @@ class GraphQLHttp:
         try:
             return await self.door.admit(authorization_of(request.headers), _address(request))
         except Unauthenticated as refused:
-            raise MalformedRequest(str(refused), status=401, headers=_CHALLENGE) from refused
+            raise MalformedRequest(str(refused), status=401, headers=_challenge(refused)) from refused
         except CannotTell as error:
             raise MalformedRequest(str(error), status=503, headers={"retry-after": "1"}) from error
 
-    async def _body(self, request: Request) -> bytes:
-        _check_content(request)
-        declared = request.headers.get("content-length", "")
+    def _check_content(self, request: Request) -> None:
+        """JSON in UTF-8, not compressed, and not too much; anything else is a 415 or 413."""
+        kind, *parameters = (part.strip().lower() for part in _header(request, "content-type").split(";"))
+        charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
+        if kind != MediaType.JSON or charset not in ("utf-8", "utf8"):
+            raise MalformedRequest("Send `Content-Type: application/json` with a body in UTF-8.", status=415)
+        if _header(request, "content-encoding").lower() not in ("", "identity"):
+            raise MalformedRequest("Send the body without Content-Encoding.", status=415)
+        declared = _header(request, "content-length")
         if declared.isdecimal() and int(declared[:18]) > self.max_body_bytes:
             raise self._too_large()
+
+    async def _body(self, request: Request) -> bytes:
         body = bytearray()
         try:
             async with asyncio.timeout(_BODY_SECONDS):
@@ -125,11 +135,11 @@ class GraphQLHttp:
                     if len(body) > self.max_body_bytes:
                         raise self._too_large()
         except TimeoutError as error:
-            raise MalformedRequest(
-                f"The request body did not arrive within {_BODY_SECONDS:.0f} seconds.",
-                status=408,
-                headers={"connection": "close"},
-            ) from error
+            message = f"The request body did not arrive within {_BODY_SECONDS:.0f} seconds."
+            raise MalformedRequest(message, status=408, headers={"connection": "close"}) from error
+        except asyncio.CancelledError as error:
+            # The end of the process waits no longer.
+            raise MalformedRequest("The server is shutting down; send it again.", status=503) from error
         return bytes(body)
 
     def _too_large(self) -> MalformedRequest:
@@ -143,7 +153,6 @@ _PAGE_HEADERS = {
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
 }
-_CHALLENGE = {"www-authenticate": 'Bearer realm="unship", error="invalid_token"'}
 _NOT_ACCEPTABLE = "Accept names none of application/graphql-response+json, application/json, text/event-stream."
 _SUBSCRIBE_ELSEWHERE = (
     "A subscription needs a stream: send `Accept: text/event-stream`, or use a WebSocket with the subprotocol"
@@ -155,23 +164,19 @@ def _wants_page(request: Request, accept: str | None) -> bool:
     return "query" not in request.query_params and names(accept, MediaType.HTML)
 
 
-def _joined(request: Request, header: str) -> str | None:
-    """A header that may come in several lines, as one."""
-    return ",".join(request.headers.getlist(header)) or None
+def _challenge(refused: Unauthenticated) -> dict[str, str]:
+    """Whoever has shown nothing is told of no error (RFC 6750, 3.1)."""
+    error = "" if refused.why is Unwelcome.MISSING else ', error="invalid_token"'
+    return {"www-authenticate": f'Bearer realm="unship"{error}'}
+
+
+def _header(request: Request, name: str) -> str:
+    """A header that may come in several lines, as one; empty where there is none."""
+    return ",".join(request.headers.getlist(name))
 
 
 def _address(request: Request) -> str | None:
     return request.client.host if request.client else None
-
-
-def _check_content(request: Request) -> None:
-    """JSON in UTF-8, not compressed; anything else is a 415."""
-    kind, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
-    if kind != MediaType.JSON or charset not in ("utf-8", "utf8"):
-        raise MalformedRequest("Send `Content-Type: application/json` with a body in UTF-8.", status=415)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise MalformedRequest("Send the body without Content-Encoding.", status=415)
 
 
 def _mutation_by_get() -> MalformedRequest:

@@ -6,10 +6,12 @@ A platform that is down does not make Unship unready: it still answers, and says
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -17,6 +19,7 @@ from starlette.routing import Route
 from db.database import Database
 from db.outages import outage_in_words
 from db.queries.operation import migration
+from server.hosts import AllowedHosts
 from server.running import Running
 
 _PROBE_SECONDS = 5.0
@@ -45,7 +48,8 @@ class Probe:
         return asked.result()
 
 
-def health_routes(running: Running) -> list[Route]:
+def health_routes(running: Running, hosts: Sequence[str]) -> list[Route]:
+    """For whoever knows the server by its address, or by one of these names."""
     probe = Probe()
 
     async def livez(_request: Request) -> Response:
@@ -55,7 +59,8 @@ def health_routes(running: Running) -> list[Route]:
         complaint = await _complaint(running, probe)
         return PlainTextResponse(f"{complaint or 'ok'}\n", 503 if complaint else 200)
 
-    return [Route("/livez", livez), Route("/readyz", readyz)]
+    guard = [Middleware(AllowedHosts, hosts=hosts, supervisors=True)]
+    return [Route("/livez", livez, middleware=guard), Route("/readyz", readyz, middleware=guard)]
 
 
 async def _complaint(running: Running, probe: Probe) -> str | None:

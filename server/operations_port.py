@@ -7,28 +7,33 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from server.health import health_routes
+from server.hosts import AllowedHosts
 from server.running import Running
+from server.slow_readers import HttpConnection
 
 _CLOSE_SECONDS = 1
 
 
 @asynccontextmanager
-async def operations_port(listener: socket.socket | None, running: Running) -> AsyncGenerator[None]:
-    """Serves on the listener until the end of the block; without one there is no such port."""
+async def operations_port(
+    listener: socket.socket | None, running: Running, hosts: Sequence[str]
+) -> AsyncGenerator[None]:
+    """Serves on the listener until the end of the block, by address and by these names; without one, nothing."""
     if listener is None:
         yield
         return
-    server = _Server(_config(_application(running)))
+    server = _Server(_config(_application(running, hosts)))
     serving = asyncio.create_task(server.serve([listener]))
     try:
         yield
@@ -37,7 +42,7 @@ async def operations_port(listener: socket.socket | None, running: Running) -> A
         await serving
 
 
-def _application(running: Running) -> Starlette:
+def _application(running: Running, hosts: Sequence[str]) -> Starlette:
     # Of use only where somebody scrapes.
     from server.metrics import MEDIA_TYPE, exposition  # noqa: PLC0415
 
@@ -45,13 +50,14 @@ def _application(running: Running) -> Starlette:
         database = running.runtime.database if running.runtime else None
         return Response(await exposition(database), headers={"content-type": MEDIA_TYPE})
 
-    return Starlette(routes=[Route("/metrics", metrics), *health_routes(running)])
+    guard = [Middleware(AllowedHosts, hosts=hosts, supervisors=True)]
+    return Starlette(routes=[Route("/metrics", metrics, middleware=guard), *health_routes(running, hosts)])
 
 
 def _config(app: Starlette) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=HttpConnection,
         ws="none",
         lifespan="off",
         access_log=False,

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from server.callers import Door
 from server.counting import Counted
+from server.forwarded import BehindProxy
 from server.graphql_http import GraphQLHttp
 from server.graphql_service import GraphQLService
 from server.graphql_socket import GraphQLSockets
@@ -23,6 +24,7 @@ def graphql_routes(
     """POST, GET, Server-Sent Events and WebSocket on the same path, behind the list of allowed hosts."""
     hosts = settings.callable_hosts
     guard = [
+        *([Middleware(BehindProxy)] if settings.behind_proxy else []),
         Middleware(Counted),
         Middleware(AllowedHosts, hosts=hosts),
         Middleware(

@@ -22,6 +22,7 @@ from starlette.applications import Starlette
 from server import logs
 from server.app import create_app
 from server.operations_port import operations_port
+from server.request_heads import raise_descriptors
 from server.running import Running
 from server.settings import Settings, SettingsError
 from server.slow_readers import HttpConnection, WebSocketConnection
@@ -37,6 +38,7 @@ _STOP_SECONDS = 5
 def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; 0 after an end in order. Raises what the start may raise."""
     logs.configure(settings.log_format)
+    raise_descriptors()
     with ExitStack() as sockets:
         listener = sockets.enter_context(_bound(settings.host, settings.port, "UNSHIP_HOST, UNSHIP_PORT"))
         operations = None
@@ -72,7 +74,7 @@ async def _run(
     operations: socket.socket | None,
     settings: Settings,
 ) -> int:
-    async with operations_port(operations, app.state.running):
+    async with operations_port(operations, app.state.running, settings.callable_hosts):
         # Not uvicorn's own lifespan: it answers a start that fails with a traceback instead of raising it.
         async with app.router.lifespan_context(app):
             # What the start has made lives as long as the process; looking for garbage in it took 0.15 s a time.
@@ -122,6 +124,8 @@ def config(app: Starlette, shutdown_seconds: int) -> uvicorn.Config:
         lifespan="off",
         access_log=False,
         server_header=False,
+        # It would believe whoever calls from this machine; server/forwarded.py believes the operator's proxy.
+        proxy_headers=False,
         log_config=None,
         log_level="warning",
         timeout_graceful_shutdown=shutdown_seconds,

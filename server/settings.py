@@ -70,7 +70,8 @@ class Settings(LoadSettings):
     behind_proxy: bool = Field(
         default=False,
         description="Says that a proxy that speaks TLS is the only one that can reach the server: it may then"
-        " listen on other addresses than loopback without TLS of its own",
+        " listen on other addresses than loopback without TLS of its own, and believes the last address of"
+        " `X-Forwarded-For`",
     )
     tls_certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM) to serve with; needs `UNSHIP_TLS_KEY`"
@@ -117,7 +118,8 @@ class Settings(LoadSettings):
     )
     operations_host: str = Field(
         default="127.0.0.1",
-        description="Address of that port; what is read there names nobody and nothing, and changes nothing",
+        description="Address of that port; what is read there names nobody and nothing, and changes nothing. It is"
+        " called by its address, or under a name of `UNSHIP_ALLOWED_HOSTS`",
     )
     log_format: LogFormat = Field(
         default=LogFormat.TEXT, description="`text`, or `json` for one JSON object a line; on standard error"

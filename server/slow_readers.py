@@ -1,7 +1,7 @@
 """The connections of uvicorn, with a bound on how long a client may leave unread what waits for it.
 
 uvicorn holds a writer back while its client does not read, for ever, and a transport that is closed waits for
-the client to take what is left, for ever too. Imports providers.telemetry.
+the client to take what is left, for ever too. Imports providers.telemetry and its neighbours.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ import struct
 import sys
 from typing import TYPE_CHECKING, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-
 from providers.telemetry import Tally, facts
+from server.request_heads import PromptHeads
+from server.socket_frames import OrderlyFrames
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
@@ -108,7 +107,7 @@ class _BoundedPatience(asyncio.Protocol):
             _log.info("a client does not read: its connection is closed", extra=facts(address=peer[0]))
 
 
-class HttpConnection(_BoundedPatience, HttpToolsProtocol):
+class HttpConnection(_BoundedPatience, PromptHeads):
     """Where the client does not read, the connection is reset: a stream is continued by its cursor."""
 
     def shutdown(self) -> None:
@@ -116,7 +115,7 @@ class HttpConnection(_BoundedPatience, HttpToolsProtocol):
         self.hurry()
 
 
-class WebSocketConnection(_BoundedPatience, WebSocketsSansIOProtocol):
+class WebSocketConnection(_BoundedPatience, OrderlyFrames):
     """Where the client does not read, it is told 1013, which it finds if it reads again soon, and then reset."""
 
     async def send(self, message: ASGISendEvent) -> None:

@@ -28,7 +28,8 @@ _REFUSED = tuple(
         "ff00::/8",
     )
 )
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# The last four bytes of these are an IPv4 address, for those who translate.
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96")))
 
 
 async def allowed_addresses(host: str, port: int) -> tuple[str, ...]:
@@ -54,10 +55,10 @@ def is_refused(address: str) -> bool:
 
 
 def _unwrapped(address: Address) -> Address:
-    if isinstance(address, ipaddress.IPv4Address):
+    if isinstance(address, ipaddress.IPv4Address) or address.is_loopback:
         return address
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
-    if address in _NAT64:
+    if any(address in network for network in _TRANSLATED):
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.sixtofour or address

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from pathlib import Path
 
 import httpx2
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from server.settings import SettingsError, load_settings
-from tests.security.callers import SOCKET, TRANSPORTS, Client
+from tests.schema.test_discretion import CALLS
+from tests.security.callers import JSON, SOCKET, TRANSPORTS, Client
 from tests.security.operator import Operator
 from tests.support.unship import ROOT, Unship, serving
 
@@ -104,5 +109,28 @@ def test_with_token_nobody_is_let_in_without_one(tmp_path: Path) -> None:
             answer = Client(unship.url, unship.client, token).ask("{ viewer { subject } }", transport)
             assert answer.data == {"viewer": {"subject": "ci"}}
         got = unship.client.get(unship.url, params={"query": "{ __typename }"})
-        assert (got.status_code, got.headers["www-authenticate"][:7]) == (401, "Bearer ")
+        assert (got.status_code, got.headers["www-authenticate"]) == (401, 'Bearer realm="unship"')
+        assert_a_stranger_hears_the_same_whatever_he_asks(unship)
         assert unship.client.get(unship.url, headers={"accept": "text/html"}).status_code == 406
+
+
+def assert_a_stranger_hears_the_same_whatever_he_asks(unship: Unship) -> None:
+    """So nothing about the schema, nor whether a document is one."""
+    stranger = Client(unship.url, unship.client)
+    for transport in TRANSPORTS:
+        heard = {str(stranger.ask(query, transport, **variables)) for query, variables in CALLS}
+        assert len(heard) == 1
+    sent = {"content-type": JSON}
+    by_get = {unship.client.get(unship.url, params={"query": query}).text for query, _ in CALLS}
+    by_post = {
+        unship.client.post(unship.url, content=body, headers=sent).text for body in ("[]", "{", '{"query": 1}')
+    }
+    assert len(by_get | by_post) == 1
+    for query, _ in CALLS[:2]:
+        with connect(
+            unship.url.replace("http", "ws"), subprotocols=[Subprotocol("graphql-transport-ws")]
+        ) as socket:
+            socket.send(json.dumps({"id": "a", "type": "subscribe", "payload": {"query": query}}))
+            with pytest.raises(ConnectionClosed) as caught:
+                socket.recv(5)
+            assert str(caught.value.rcvd) == "4401 (private use) Unauthorized"

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from db.columns import now
 from db.security.audit import AuditLog, Entry
 from db.security.chain import first_break
+from db.security.tokens import create_token
+from db.statuses import Role
 from sandbox.kubernetes import KubernetesWorld
-from server.callers import Unauthenticated, Unwelcome
-from server.refused_credentials import RefusedCredentials
+from server.callers import TokenDoor, Unauthenticated, Unwelcome
+from server.jwks import Jwks, fetch_over_http
+from server.oidc import Issuer, JwtVerifier
+from server.refused_credentials import RefusedCredentials, WatchedDoor
 from tests.security.books import read_log, tamper
 from tests.security.callers import SSE, TRANSPORTS, Client
+from tests.security.issuer import AUDIENCE, NAME, claims, issuing, rsa_key, signed
 from tests.security.operator import Operator
 from tests.support.runtimes import open_runtime
 from tests.support.unship import serving
@@ -74,6 +81,47 @@ def play(url: str, scenario: Callable[[AuditLog], Awaitable[None]]) -> None:
             await scenario(AuditLog(runtime.database, KEY))
 
     asyncio.run(run())
+
+
+def test_jwts_that_let_nobody_in_are_in_the_log_and_nothing_of_what_they_say(database_url: str) -> None:
+    away = int(time.time()) - 3600
+    refused_jwts = {
+        Unwelcome.JWT_INVALID: [
+            signed(key=rsa_key("mine")),
+            signed(claims(sub="operator:mallory")),
+            signed(claims(aud="mallory")),
+            signed(kid="../mallory"),
+            "mallory.mallory.mallory",
+        ],
+        Unwelcome.EXPIRED: [signed(claims(sub="mallory", exp=away))],
+        Unwelcome.NAME_IN_USE: [signed(claims(sub="robot"))] * 2,
+    }
+
+    async def scenario(log: AuditLog) -> None:
+        async with log.database.write() as session:
+            await create_token(session, "robot", Role.VIEWER, now() + timedelta(days=1), "tester")
+        verifier = JwtVerifier(Issuer(NAME, AUDIENCE), Jwks(issuer.url, fetch_over_http))
+        refused = RefusedCredentials()
+        door = WatchedDoor(TokenDoor(lambda: log.database, required=True, verifier=verifier), refused)
+        assert (await door.admit(f"Bearer {signed()}", "10.0.0.1")).subject == "alice"
+        for why, tokens in refused_jwts.items():
+            for token in tokens:
+                with pytest.raises(Unauthenticated) as caught:
+                    await door.admit(f"Bearer {token}", "10.0.0.1")
+                assert caught.value.why is why
+        await refused.write(log)
+
+    with issuing() as issuer:
+        play(database_url, scenario)
+    log = read_log(database_url)
+    assert first_break(log, KEY) is None
+    assert sorted(map(counted, log)) == [
+        ("anonymous", "JWT_INVALID", "10.0.0.1", 5),
+        ("anonymous", "NAME_IN_USE", "10.0.0.1", 2),
+        ("anonymous", "TOKEN_EXPIRED", "10.0.0.1", 1),
+    ]
+    assert "mallory" not in str(log)
+    assert "eyJ" not in str(log)
 
 
 def unknown() -> Unauthenticated:

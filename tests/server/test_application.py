@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,24 @@ def test_the_explorer_page_is_served_to_browsers(unship: Unship) -> None:
     page = httpx2.get(unship.url.removesuffix("graphql"), headers={"accept": "text/html"}, follow_redirects=True)
     assert page.status_code == 200
     assert page.text == (Path(ROOT) / "server" / "explorer.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("path", "by_address"),
+    [("/", 403), ("/graphql", 403), ("/graphql/", 404), ("/livez", 200), ("/readyz", 200)],
+)
+def test_every_route_has_its_list(unship: Unship, path: str, by_address: int) -> None:
+    def status(host: str) -> int:
+        answer = unship.client.get(unship.url.replace("/graphql", path), headers={"host": host})
+        assert host not in answer.headers.get("location", "")
+        return answer.status_code
+
+    assert status("evil.example") == (404 if by_address == 404 else 403)
+    assert status("10.0.0.7:8000") == status("[fd00::7]") == by_address
+
+
+def test_supervisors_may_name_no_host(unship: Unship) -> None:
+    for path, answered in ((b"/livez", b"200"), (b"/graphql", b"400")):
+        with socket.create_connection(("127.0.0.1", unship.port), timeout=5) as connection:
+            connection.sendall(b"GET " + path + b" HTTP/1.0\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 " + answered)

@@ -260,6 +260,28 @@ def test_a_frame_over_64_kib_is_refused(tiny: Running) -> None:
         assert closing(connection)[0] == 1009
 
 
+@pytest.mark.parametrize("frames", [[b"\xff"], [b'{"type": "ping\xc3', b'"}'], [b"\xed\xa0\x80"]])
+def test_broken_utf8_closes_with_1007_and_is_no_error_of_ours(
+    tiny: Running, caplog: pytest.LogCaptureFixture, frames: list[bytes]
+) -> None:
+    with acknowledged(tiny) as connection:
+        connection.send(iter(frames) if len(frames) > 1 else frames[0], text=True)
+        assert closing(connection) == (1007, "")
+    assert caplog.records == []
+
+
+def test_empty_pieces_of_a_message_are_not_collected(tiny: Running) -> None:
+    before = set(tiny.server.server_state.connections)
+    with acknowledged(tiny) as connection:
+        (ours,) = set(tiny.server.server_state.connections) - before
+        # Text that goes on, pieces of it, all of them empty, and a ping, whose pong tells that they were read.
+        connection.socket.sendall(b"\x01\x80mask" + b"\x00\x80mask" * 1000)
+        assert connection.ping().wait(5)
+        assert len(getattr(ours, "frames")) == 1  # noqa: B009 - only connections by WebSocket have them
+        connection.socket.sendall(b"\x80\x80mask")
+        assert closing(connection) == (4400, "Frames must be valid JSON")
+
+
 def test_no_compression_is_negotiated(tiny: Running) -> None:
     with connect(tiny.socket_url, subprotocols=[PROTOCOL], compression="deflate") as connection:
         assert connection.response is not None

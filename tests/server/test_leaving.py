@@ -152,10 +152,12 @@ def test_while_it_drains_it_answers_what_changes_nothing(tmp_path: Path) -> None
 
 
 def test_half_a_body_holds_the_end_up_no_longer_than_it_may(tmp_path: Path) -> None:
-    with working(tmp_path, shutdown_seconds="1") as ward, half_sent(ward.unship, MUTATION):
+    with working(tmp_path, shutdown_seconds="1") as ward, half_sent(ward.unship, MUTATION) as request:
         tell(ward.unship)
         until_not_ready(ward)
+        assert read_answer(request)[0] == 503
         assert ended(ward.unship) == 0
+        assert "Traceback" not in ward.unship.log
 
 
 def test_a_process_in_which_nothing_moves_any_more_ends_too(tmp_path: Path) -> None:

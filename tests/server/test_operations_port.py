@@ -23,6 +23,7 @@ PLATFORM = "KUBERNETES"
 def ward(connectors: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[Ward]:
     port = free_port()
     settings = {"connectors": str(connectors), "operations_port": str(port), "log_format": "json"}
+    settings["allowed_hosts"] = "unship.example, 127.0.0.1"
     with serving(tmp_path_factory.mktemp("unship"), **settings) as unship:
         yield Ward(unship, port)
 
@@ -145,6 +146,18 @@ def test_readiness_is_the_same_on_both_ports_and_follows_the_database(ward: Ward
     finally:
         tamper(database, "UPDATE alembic_version SET version_num = substr(version_num, 2)")
     assert ward.get("/readyz").status_code == 200
+
+
+def test_a_page_under_a_foreign_name_reads_no_metrics(ward: Ward) -> None:
+    for path in ("metrics", "livez", "readyz"):
+        for host, status in (
+            ("evil.example", 403),
+            ("10.0.0.7:9464", 200),
+            ("localhost", 200),
+            ("unship.example", 200),
+        ):
+            answer = httpx2.get(f"http://127.0.0.1:{ward.port}/{path}", headers={"host": host})
+            assert answer.status_code == status
 
 
 def test_what_a_dead_process_had_begun_is_taken_up_and_told(ward: Ward) -> None:
