@@ -14,7 +14,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from providers.errors import ProviderConflict, ProviderError, ProviderRefused, ProviderTimedOut
+from providers.errors import (
+    ProviderConflict,
+    ProviderError,
+    ProviderRefused,
+    ProviderTimedOut,
+    ProviderUnreachable,
+)
 from sandbox.core.faults import Fault, FaultMode, InjectedFault
 from tests.providers.applied import in_words
 from tests.providers.attempts import TestAttempt
@@ -53,7 +59,8 @@ TROUBLES: dict[str, Trouble] = {
     "504": _status(504),
     "408": _status(408),
     "reset before the effect": Trouble(Fault(FaultMode.DROP)),
-    "no connections for a while": Trouble(Fault(FaultMode.SHUT, seconds=0.02)),
+    # Everybody meets it at whichever call it begins, so that one call may meet it once too often.
+    "no connections for a while": Trouble(Fault(FaultMode.SHUT, seconds=0.02), ProviderUnreachable),
     "no answer, no effect": Trouble(Fault(FaultMode.HANG, seconds=LONGER_SECONDS)),
     "no answer after the effect": Trouble(Fault(FaultMode.MUTE, seconds=LONGER_SECONDS)),
     "reset after the effect": Trouble(Fault(FaultMode.LOST)),
