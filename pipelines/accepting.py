@@ -58,7 +58,6 @@ async def accept(session: AsyncSession, accepted: Accepted) -> None:
             rollback_status=placed.rollback_status,
         )
         session.add(row)
-        await session.flush()
         session.add_all(step_rows(placed.stage, undoing=undoing))
     await session.flush()
     await journal.append(
