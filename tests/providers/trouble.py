@@ -39,11 +39,13 @@ DoneT = TypeVar("DoneT")
 class Trouble:
     """What each operation meets, `fault.times` times, from its first request on.
 
-    `fails` is how a step may end because of it: the same step is then taken again, with its token.
+    `fails` is how a step may end because of it: the same step is then taken again, with its token. `interrupts`:
+    a program cannot even note that it failed, and what it has begun is taken back before it is done again.
     """
 
     fault: Fault
     fails: type[ProviderError] | None = None
+    interrupts: bool = False
 
 
 def _status(status: int, retry_after: int | None = None) -> Trouble:
@@ -60,7 +62,9 @@ TROUBLES: dict[str, Trouble] = {
     "408": _status(408),
     "reset before the effect": Trouble(Fault(FaultMode.DROP)),
     # Everybody meets it at whichever call it begins, so that one call may meet it once too often.
-    "no connections for a while": Trouble(Fault(FaultMode.SHUT, seconds=0.02), ProviderUnreachable),
+    "no connections for a while": Trouble(
+        Fault(FaultMode.SHUT, seconds=0.02), ProviderUnreachable, interrupts=True
+    ),
     "no answer, no effect": Trouble(Fault(FaultMode.HANG, seconds=LONGER_SECONDS)),
     "no answer after the effect": Trouble(Fault(FaultMode.MUTE, seconds=LONGER_SECONDS)),
     "reset after the effect": Trouble(Fault(FaultMode.LOST)),
@@ -72,7 +76,7 @@ TROUBLES: dict[str, Trouble] = {
     "done, then 500": Trouble(Fault(FaultMode.HALF_DONE)),
     "slow": Trouble(Fault(FaultMode.SLOW, seconds=0.05)),
     "expired once": Trouble(Fault(FaultMode.EXPIRED)),
-    "expired for good": Trouble(Fault(FaultMode.EXPIRED, times=2), ProviderRefused),
+    "expired for good": Trouble(Fault(FaultMode.EXPIRED, times=2), ProviderRefused, interrupts=True),
     "conflict": Trouble(Fault(FaultMode.STATUS, status=409, writes=True), ProviderConflict),
 }
 

@@ -37,7 +37,7 @@ class Verdict:
     expected: Counter[str] = field(default_factory=Counter[str])
     applied: Counter[str] = field(default_factory=Counter[str])
     taken_back: Counter[str] = field(default_factory=Counter[str])
-    """Effects of steps that failed: notes of it, and what they undid before they ended."""
+    """Effects of steps that failed, notes of it and what they undid; of what a program began, and had undone."""
     absorbed: int = 0
     missed: set[str] = field(default_factory=set[str])
     failure: str = ""
@@ -80,6 +80,8 @@ async def _undergo(story: Story, trouble: Trouble, untroubled: Tally, verdict: V
         tally = await _until_met(story, trouble, f"-{number}", only)
         assert tally.met, f"nothing met it: {only or 'no call'}"
         _add(verdict, tally, untroubled, platform)
+        if trouble.interrupts and only:
+            verdict.taken_back += _there_and_back(tally.applied - untroubled.applied)
 
 
 async def _until_met(story: Story, trouble: Trouble, suffix: str, only: str) -> Tally:
@@ -111,6 +113,11 @@ def _add(verdict: Verdict, tally: Tally, untroubled: Tally, platform: Platform) 
         verdict.taken_back += Counter(
             {effect: count for effect, count in more.items() if re.search(platform.of_failures, effect)}
         )
+
+
+def _there_and_back(more: Counter[str]) -> Counter[str]:
+    """Effects beyond those of an undisturbed run that came in pairs: one of each took the other one back."""
+    return Counter({effect: count for effect, count in more.items() if count % 2 == 0})
 
 
 @cache
