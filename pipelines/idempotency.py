@@ -13,6 +13,7 @@ from db.tables import IdempotencyKey
 from pipelines.answers import Refused, Started
 from providers.telemetry import Tally
 
+_LONGEST_KEY = 255
 DUPLICATES = Tally(
     "unship_duplicates_prevented_total",
     "What would have happened twice: a mutation with a key that was answered before; a step that had been done.",
@@ -32,6 +33,14 @@ class Keyed:
     @property
     def input_hash(self) -> str:
         return hashlib.sha256(json.dumps(self.input, sort_keys=True).encode()).hexdigest()
+
+
+def refused_key(key: str | None) -> Refused | None:
+    """Why there can be no such key: an empty one is a mistake, and would tie all requests together."""
+    if key is None or 0 < len(key.strip()) <= _LONGEST_KEY:
+        return None
+    message = f"An idempotency key has 1 to {_LONGEST_KEY} characters; leave it out where there is none."
+    return Refused("INVALID_IDEMPOTENCY_KEY", message, ("idempotencyKey",))
 
 
 async def answered(session: AsyncSession, keyed: Keyed) -> Started | Refused | None:

@@ -28,7 +28,7 @@ from pipelines.documents.pipeline import Pipeline as PipelineDocument
 from pipelines.documents.variables import Variable, VariableType
 from pipelines.expressions import ExpressionError, parse
 from pipelines.freezing import FROZEN, freezes_in, frozen_deployment, windows_in
-from pipelines.idempotency import Keyed, answered, remember
+from pipelines.idempotency import Keyed, answered, refused_key, remember
 from pipelines.layout import LaidOut, lay_out
 from pipelines.overriding import Override, kept, refused_overrides
 from pipelines.permission import PERMISSION_DENIED, denial
@@ -77,7 +77,7 @@ async def run_pipeline(runtime: Runtime, request: RunRequest) -> Started | Refus
     if request.overrides:
         given["overrides"] = {one.code: one.justification for one in request.overrides}
     keyed = Keyed(_OPERATION, request.subject, request.idempotency_key, given)
-    refused = refused_overrides(request.overrides)
+    refused = refused_key(request.idempotency_key) or refused_overrides(request.overrides)
     if refused is not None:
         return refused
     try:

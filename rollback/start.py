@@ -16,7 +16,7 @@ from db.tables import Execution
 from pipelines.accepting import Accepted, accept, next_execution_id, next_sequence
 from pipelines.answers import Refused, Started
 from pipelines.ending import set_rollback_status
-from pipelines.idempotency import Keyed, answered, remember
+from pipelines.idempotency import Keyed, answered, refused_key, remember
 from pipelines.overriding import kept, refused_overrides
 from pipelines.placing import Placed
 from pipelines.plan import PlannedStage
@@ -52,7 +52,7 @@ async def roll_back(runtime: Runtime, request: RollbackRequest) -> RollbackStart
 
 async def _answer_to(runtime: Runtime, request: RollbackRequest) -> RollbackStarted | RollbackRefused:
     try:
-        refused = _refused_overrides(request) or await _repeated(runtime, request)
+        refused = _refused_input(request) or await _repeated(runtime, request)
         answer = refused or await _roll_back(runtime, request)
     except ScopeNotFound as error:
         return RollbackRefused("NOT_FOUND", str(error), path=("target",))
@@ -216,8 +216,8 @@ def _answer(before: Started | Refused) -> RollbackStarted | RollbackRefused:
     return RollbackStarted(before.execution_id, None)
 
 
-def _refused_overrides(request: RollbackRequest) -> RollbackRefused | None:
-    refused = refused_overrides(request.overrides)
+def _refused_input(request: RollbackRequest) -> RollbackRefused | None:
+    refused = refused_key(request.idempotency_key) or refused_overrides(request.overrides)
     return None if refused is None else RollbackRefused(refused.code, refused.message, path=refused.path)
 
 

@@ -154,8 +154,8 @@ class RollbackRequest:
 class RollbackRefused:
     """An expected no.
 
-    `code` is a ReasonCode, or PLAN_STALE (with the new `plan`), IDEMPOTENCY_KEY_REUSED, OVERRIDE_NOT_ALLOWED,
-    JUSTIFICATION_REQUIRED, NOT_FOUND or CONFLICT.
+    `code` is a ReasonCode, or PLAN_STALE (with the new `plan`), IDEMPOTENCY_KEY_REUSED, INVALID_IDEMPOTENCY_KEY,
+    OVERRIDE_NOT_ALLOWED, JUSTIFICATION_REQUIRED, NOT_FOUND or CONFLICT.
     """
 
     code: str

@@ -63,7 +63,7 @@ def too_often(seconds: float) -> Answer:
     """The refusal of a caller who may ask again so many seconds later."""
     later = ceil(seconds)
     extensions = {"code": "RATE_LIMITED", "retryAfter": later}
-    message = f"You ask too often; try again in {later} seconds."
+    message = f"You ask too often; try again in {later} s."
     return Answer({"errors": [{"message": message, "extensions": extensions}]}, executed=False, retry_after=later)
 
 

@@ -31,7 +31,8 @@ def graphql_routes(
             CORSMiddleware,
             allow_origin_regex=f"(?i:{origin_pattern(hosts)})",
             allow_methods=("GET", "POST"),
-            allow_headers=("Accept", "Authorization", "Content-Type"),
+            allow_headers=("Accept", "Authorization", "Content-Type", "traceparent"),
+            expose_headers=("Retry-After",),
             max_age=3600,
         ),
     ]

@@ -113,6 +113,19 @@ def test_a_stored_pipeline_that_this_version_does_not_accept_is_told(tmp_path: P
     _run(tmp_path, check)
 
 
+@pytest.mark.parametrize("key", ["", "  ", "x" * 256])
+def test_an_idempotency_key_that_is_none_is_refused(tmp_path: Path, key: str) -> None:
+    """An empty one of a frontend would answer every later deployment with the first."""
+
+    async def check(api: Api) -> None:
+        wanted: dict[str, Any] = {"pipelineIdentifier": "web", "idempotencyKey": key}
+        assert _codes(await _one(api, _RUN, wanted)) == ["INVALID_IDEMPOTENCY_KEY"]
+        undone: dict[str, Any] = {"target": {"executionId": _NOWHERE}, "idempotencyKey": key}
+        assert _codes(await _one(api, _ROLL_BACK, undone)) == ["INVALID_IDEMPOTENCY_KEY"]
+
+    _run(tmp_path, check)
+
+
 def test_a_run_is_accepted_once_per_key(tmp_path: Path) -> None:
     async def check(api: Api) -> None:
         wanted = {
