@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -60,6 +61,34 @@ def patience(seconds: float) -> Generator[None]:
 def patience_left() -> float:
     """Seconds, infinite where nobody set any."""
     return max(0.0, _PATIENCE_ENDS.get() - time.monotonic())
+
+
+@dataclass
+class Heard:
+    """Why the platform is asked again, while it is; None where it has answered since."""
+
+    complaint: str | None = None
+
+
+_HEARD: ContextVar[Heard | None] = ContextVar("heard", default=None)
+
+
+@contextmanager
+def listening() -> Generator[Heard]:
+    """Within the block, what is wrong with a platform's answers is known to others than who waits for them."""
+    heard = Heard()
+    before = _HEARD.set(heard)
+    try:
+        yield heard
+    finally:
+        _HEARD.reset(before)
+
+
+def note(trouble: ProviderError | None) -> None:
+    """The platform has answered, or has not."""
+    heard = _HEARD.get()
+    if heard is not None:
+        heard.complaint = None if trouble is None else str(trouble)
 
 
 def given_up(error: ProviderError, asked: float | None) -> ProviderError:

@@ -20,7 +20,7 @@ import aiohttp
 import yarl
 
 from providers.errors import ProviderError
-from providers.retry import given_up, patience_left, wait_before
+from providers.retry import given_up, note, patience_left, wait_before
 from providers.telemetry import count_answer
 from providers.tracing import TRACING, Kind
 
@@ -47,7 +47,9 @@ async def until_answered(attempt: Callable[[], Awaitable[AnswerT | Failure]]) ->
     while True:
         answer = await attempt()
         if not isinstance(answer, Failure):
+            note(None)
             return answer
+        note(answer.error)
         number_of_try += 1
         if not answer.transient:
             raise answer.error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,10 +32,13 @@ from pipelines.secret_marks import mark, reveal
 from pipelines.steps import GENERIC_STEPS, StepContext, StepFailed
 from providers.errors import ProviderError, ProviderRefused, ProviderTimedOut, ProviderUnreachable
 from providers.interface import StepType, Verb
+from providers.retry import Heard, listening
 from providers.tracing import TRACING
 from providers.values import Effect, Outcome, Progress
 
 logger = logging.getLogger(__name__)
+
+_TROUBLE_SECONDS = 2.0
 
 
 @dataclass
@@ -84,21 +88,46 @@ async def act(work: Work, stage: PlannedStage, step: PlannedStep, deadline: date
 
 async def _try(work: Work, stage: PlannedStage, step: PlannedStep, deadline: datetime) -> StepOutcome:
     left = seconds_until(deadline, step.timeout)
+    attempt = _Attempt(work, stage, step, asyncio.get_running_loop().time() + left)
     revealed: set[str] = set()
+    with listening() as heard:
+        telling = asyncio.create_task(_tell(attempt, heard, revealed))
+        try:
+            outcome = await _outcome(attempt, left, revealed, heard)
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+    return StepOutcome.model_validate(_masked(outcome.as_json(), revealed))
+
+
+async def _tell(attempt: _Attempt, heard: Heard, secrets: set[str]) -> None:
+    """As progress: why the platform is asked again, where it goes on for a while."""
+    told: str | None = None
+    while True:
+        await asyncio.sleep(_TROUBLE_SECONDS)
+        if heard.complaint not in (None, told):
+            told = heard.complaint
+            # What stops this stops the step itself.
+            with suppress(Exception):
+                await attempt.report(Progress(message=mask(told, frozenset(secrets))))
+
+
+async def _outcome(attempt: _Attempt, left: float, revealed: set[str], heard: Heard) -> StepOutcome:
+    step, stage = attempt.step, attempt.stage
     try:
         async with asyncio.timeout(left):
-            outcome = await _act(_Attempt(work, stage, step, asyncio.get_running_loop().time() + left), revealed)
+            return await _act(attempt, revealed)
     except TimeoutError:
-        outcome = StepOutcome(
+        return StepOutcome(
             error=FailureKind.TIMEOUT,
             message=f'Step "{step.name}" did not finish in time: its timeout is {step.timeout:g} s'
-            + (f", that of its stage {stage.timeout:g} s." if stage.timeout else "."),
+            + (f", that of its stage {stage.timeout:g} s." if stage.timeout else ".")
+            + (f" The last that was heard: {heard.complaint}" if heard.complaint else ""),
         )
     except Exception as error:
         if is_outage(error):
             raise
-        outcome = _failure(error)
-    return StepOutcome.model_validate(_masked(outcome.as_json(), revealed))
+        return _failure(error)
 
 
 def _masked(value: JsonValue, secrets: set[str]) -> JsonValue:

@@ -19,7 +19,7 @@ from providers.aws.values import CONNECTOR_TYPE
 from providers.aws.written import Written
 from providers.connecting import read_spec
 from providers.connectors import Connectors
-from providers.retry import given_up, patience_left, wait_before
+from providers.retry import given_up, note, patience_left, wait_before
 from providers.tree import Tree
 
 Effect = Callable[[], Awaitable[None]]
@@ -76,7 +76,9 @@ class Account:
         while True:
             sdk, answer = await self._try(region, request)
             if not isinstance(answer, Failure):
+                note(None)
                 return answer
+            note(answer.error)
             if answer.remedy is Remedy.RENEW_CREDENTIALS and not renewed:
                 renewed = True
                 await self._open(request, instead_of=sdk)

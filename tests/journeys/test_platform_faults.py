@@ -48,6 +48,18 @@ def faulty(yard: Yard, fault: Fault) -> Generator[list[str]]:
         yard.world.faults.remove(injected.id)
 
 
+def test_a_platform_that_does_not_answer_is_told_of_while_it_lasts_and_in_the_end(yard: Yard, gate: Gate) -> None:
+    rollback = begin(yard, deployed(yard, gate, timeout="4s"))
+    with faulty(yard, Fault(FaultMode.HANG, seconds=0.7, times=None)):
+        gate.open()
+        assert yard.unship.finish(rollback) == "FAILED"
+    told = [event["message"] for event in yard.unship.events(rollback) if event.get("message")]
+    assert any("127.0.0.1" in message for message in told), told
+    (reason,) = [event["reason"] for event in yard.unship.events(rollback) if event.get("stepStatus") == "FAILED"]
+    assert reason.startswith('Step "undo" did not finish in time: its timeout is 4 s')
+    assert "The last that was heard: Unship could not" in reason
+
+
 PASSING = {
     "errors": Fault(FaultMode.STATUS, status=500, times=3),
     "overload": Fault(FaultMode.STATUS, status=429, retry_after=1),
