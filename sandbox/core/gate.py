@@ -103,8 +103,9 @@ class Gate:
             case FaultMode.STALE:
                 await self._answer_late(visit, receive)
             case FaultMode.SHUT:
-                await self._cut(visit, None)
+                # First, so that a client which hears of the reset finds nobody to connect to.
                 visit.scope["state"]["shut"](fault.seconds)
+                await self._cut(visit, None)
             case _:
                 await self._after_effect(visit, fault, receive)
 

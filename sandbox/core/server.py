@@ -41,15 +41,16 @@ class _Server(Server):
 
     def shut(self, seconds: float) -> None:
         """Takes no connections for so long, and resets those that wait for their next request."""
-        if self._shut is None or self._shut.done():
-            self._shut = asyncio.ensure_future(self._reopen_after(seconds))
-
-    async def _reopen_after(self, seconds: float) -> None:
+        if self._shut is not None and not self._shut.done():
+            return
         address = self.servers[0].sockets[0].getsockname()
         self.servers.pop().close()
         for connection in list(self.server_state.connections):
             if isinstance(connection, _Protocol) and connection.idle:
                 connection.transport.abort()
+        self._shut = asyncio.ensure_future(self._reopen_after(address, seconds))
+
+    async def _reopen_after(self, address: tuple[str, int], seconds: float) -> None:
         await asyncio.sleep(seconds)
         listening = socket.create_server(address, backlog=BACKLOG)
         loop = asyncio.get_running_loop()
