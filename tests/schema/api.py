@@ -6,13 +6,19 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy import event
+from sqlmodel import col
 
 from benchmarks.seed import seed
 from benchmarks.sizes import Size
+from db.columns import now
 from db.security.access import Standing, unrestricted
+from db.statuses import Role
+from db.tables import Environment, Grant
 from pipelines.runtime import Rules, Runtime
 from providers.connectors import Connectors
 from schema.building import build
@@ -74,6 +80,22 @@ async def open_api(
 
         event.listen(runtime.database.engine.sync_engine, "before_cursor_execute", count)
         yield api
+
+
+async def granted_somewhere(api: Api, subject: str, role: Role) -> str:
+    """Give that role, for an hour, in one of the environments; its id."""
+    async with api.runtime.database.write() as session:
+        environment: str = (await session.execute(sa.select(sa.func.min(col(Environment.id))))).scalar_one()
+        session.add(
+            Grant(
+                subject=subject,
+                role=role,
+                environment_id=environment,
+                created_by="tests",
+                expires_at=now() + timedelta(hours=1),
+            )
+        )
+    return environment
 
 
 def run(url: str, check: Callable[[Api], Awaitable[None]]) -> None:

@@ -12,8 +12,8 @@ from benchmarks.sizes import Size
 from db.columns import now
 from db.security.access import Standing
 from db.statuses import Role
-from db.tables import Environment, Execution, Grant, Instance, Stage, Target
-from tests.schema.api import Api, open_api
+from db.tables import Execution, Instance, Stage, Target
+from tests.schema.api import granted_somewhere, open_api
 
 ONE_STAGE = Size(services=6, environments=3, executions_per_service=6, stages=1, instances_per_target=2)
 LISTS = """{
@@ -29,7 +29,7 @@ LISTS = """{
 def test_lists_hold_what_stands_in_the_one_environment(database_url: str) -> None:
     async def scenario() -> None:
         async with open_api(database_url, ONE_STAGE) as api:
-            environment = await granted(api)
+            environment = await granted_somewhere(api, "alice", Role.VIEWER)
             api.by = Standing("alice", until=now() + timedelta(hours=1))
             shown = await api.data(LISTS)
             async with api.runtime.database.read() as connection:
@@ -66,7 +66,7 @@ def test_lists_hold_what_stands_in_the_one_environment(database_url: str) -> Non
 def test_one_row_and_fifty_take_equally_many_statements(database_url: str) -> None:
     async def scenario() -> None:
         async with open_api(database_url, ONE_STAGE) as api:
-            await granted(api)
+            await granted_somewhere(api, "alice", Role.VIEWER)
             api.by = Standing("alice", until=now() + timedelta(hours=1))
             counts: list[int] = []
             for rows in (1, 50):
@@ -77,19 +77,3 @@ def test_one_row_and_fifty_take_equally_many_statements(database_url: str) -> No
             assert counts[0] == counts[1]
 
     asyncio.run(scenario())
-
-
-async def granted(api: Api) -> str:
-    """Alice sees one of the environments; its id."""
-    async with api.runtime.database.write() as session:
-        environment: str = (await session.execute(sa.select(sa.func.min(col(Environment.id))))).scalar_one()
-        session.add(
-            Grant(
-                subject="alice",
-                role=Role.VIEWER,
-                environment_id=environment,
-                created_by="tests",
-                expires_at=now() + timedelta(hours=1),
-            )
-        )
-    return environment

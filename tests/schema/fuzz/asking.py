@@ -10,18 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import sqlalchemy as sa
-from sqlmodel import col
-
 from db.columns import now
 from db.security.access import Standing, unrestricted
 from db.statuses import Role
-from db.tables import Environment, Grant
 from pipelines.runtime import Rules
 from schema.building import build
 from schema.context import RequestContext
 from schema.documents import Document
-from tests.schema.api import SMALL, Api, open_api
+from tests.schema.api import SMALL, Api, granted_somewhere, open_api
 from tests.server.ward import WAITING
 
 CASES = int(os.environ.get("UNSHIP_FUZZ", "10000"))
@@ -73,18 +69,8 @@ def callers(directory: Path) -> Generator[tuple[Callers, Callable[[Coroutine[Any
 
 
 async def _standings(api: Api) -> list[Standing]:
-    until = now() + timedelta(days=1)
-    async with api.runtime.database.write() as session:
-        environment = (await session.execute(sa.select(sa.func.min(col(Environment.id))))).scalar_one()
-        session.add(
-            Grant(
-                subject="guest",
-                role=Role.DEPLOYER,
-                environment_id=environment,
-                created_by="tests",
-                expires_at=until,
-            )
-        )
+    await granted_somewhere(api, "guest", Role.DEPLOYER)
+    until = now() + timedelta(hours=1)
     named = [Standing(role.value, role=role, until=until) for role in Role]
     return [*named, Standing("guest", until=until), unrestricted("tester")]
 
